@@ -1,0 +1,109 @@
+"""How much dropout is too much?"""
+
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.ticker import PercentFormatter
+
+from dropoutlab import datasets
+from dropoutlab.cohort import Cohort, hidden_drop
+from dropoutlab.training import train
+
+SCALES = {
+    "quick": dict(data="digits", width=128, seeds=5, updates=1500, batch=100),
+    "full": dict(data="mnist", width=512, seeds=5, updates=12_000, batch=100),
+}
+NEEDS = {"gpu": "preferred", "minutes": {"quick": 2, "full": 180}}
+
+DROPS = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+PUBLISHED = Path(__file__).parents[1] / "docs" / "references" / "jmlr2014.json"
+
+
+def run(*, data, width, seeds, updates, batch):
+    """Train one network for every drop rate and seed, all of them at once, and count what they get wrong."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    images = {"digits": datasets.digits, "mnist": datasets.mnist}[data]()
+    train_set, test_set = (
+        (torch.from_numpy(x), torch.from_numpy(y))
+        for x, y in ((images.train_x, images.train_y), (images.test_x, images.test_y))
+    )
+
+    # section: cohort
+    widths = [train_set[0].shape[1], width, width, width, 10]
+    settings = [(drop, seed) for drop in DROPS for seed in range(seeds)]
+    cohort = Cohort(
+        widths,
+        drops=[hidden_drop(drop, widths) for drop, _ in settings],
+        seeds=[seed for _, seed in settings],
+        device=device,
+    )
+    history = train(
+        cohort,
+        *train_set,
+        updates=updates,
+        batch=batch,
+        learning_rate=0.001,
+        measure={"train": train_set, "test": test_set},
+        measure_at=[updates * part // 4 for part in (1, 2, 3, 4)],
+    )
+    # end section
+
+    shape = (len(history.updates), len(DROPS), seeds)
+    train_curve, test_curve = (np.array(history.errors[name]).reshape(shape) for name in ("train", "test"))
+    return {
+        "data": images.name,
+        "train_examples": len(images.train_x),
+        "test_examples": len(images.test_x),
+        "width": width,
+        "hidden_layers": len(widths) - 2,
+        "batch": batch,
+        "epochs": updates * batch / len(images.train_x),
+        "drop": np.array(DROPS),
+        "updates": np.array(history.updates),
+        "train_error": train_curve[-1],
+        "test_error": test_curve[-1],
+        "test_error_on_the_way": test_curve,
+        "axes": {
+            "train_error": ["drop", "seed"],
+            "test_error": ["drop", "seed"],
+            "test_error_on_the_way": ["updates", "drop", "seed"],
+        },
+    }
+
+
+def plot(result):
+    """Draw test and training error against the drop rate, with the published points beside them."""
+    figure, axes = plt.subplots()
+    for name, colour, marker in (("test_error", "C0", "o"), ("train_error", "C1", "s")):
+        errors = result[name]
+        axes.fill_between(result["drop"], errors.min(axis=1), errors.max(axis=1), color=colour, alpha=0.2, linewidth=0)
+        label = f"{name.split('_')[0]} error, here ({errors.shape[1]} seeds)"
+        axes.plot(result["drop"], errors.mean(axis=1), color=colour, marker=marker, label=label)
+    if result["data"] == "mnist":
+        paper = json.loads(PUBLISHED.read_text("utf-8"))["fig9a_n_fixed"]
+        for name, colour, marker in (("test", "C0", "o"), ("train", "C1", "s")):
+            drop, error = zip(*((1 - point["p"], point["err"]) for point in paper[name]), strict=True)
+            axes.plot(drop, error, color=colour, marker=marker, markerfacecolor="none", linestyle=":", linewidth=1,
+                      label=f"{name} error, 2014 paper (2048 units)")  # fmt: skip
+    axes.set_xlabel("drop rate of hidden units (keep = 1 − drop)")
+    axes.set_ylabel("classification error")
+    axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    mean = result["test_error"].mean(axis=1)
+    best = int(mean.argmin())
+    figure.set_label(
+        f"Error against drop rate on {result['data']}. Test error starts at {mean[0]:.2f} % with nothing dropped, is "
+        f"lowest, {mean[best]:.2f} %, at drop {result['drop'][best]:g}, and ends at {mean[-1]:.2f} % at drop "
+        f"{result['drop'][-1]:g}. Training error is below test error up to high drop rates."
+    )
+    return figure
+
+
+if __name__ == "__main__":
+    outcome = run(**SCALES["quick"])
+    print(plot(outcome).get_label())
+    plt.show()

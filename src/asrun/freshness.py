@@ -1,0 +1,127 @@
+"""Is a record still true of the code, the parameters and the data as they are now? And if not, why?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from asrun.errors import AsrunError
+from asrun.fingerprint import compare, file_digest, reach
+from asrun.model import Condition, Digests, Record, RunName, Snippet, State
+from asrun.project import Project
+from asrun.runner import code, locate, plot_code
+from asrun.snippet import list_snippets
+from asrun.store import Store, write_whole
+
+__all__ = ["conditions", "drawing_condition", "note_failure", "forget_failure", "record_condition", "run_condition"]
+
+
+def conditions(project: Project, store: Store) -> dict[RunName, Condition]:
+    """Return the condition of every record there is, and of every cheapest scale that has none.
+
+    A missing record is one that a build would make: a snippet's last preferred scale, when it has no record at all.
+    """
+    snippets = {snippet.name: snippet for snippet in list_snippets(project)}
+    recorded = store.list()
+    found = {}
+    for run in recorded:
+        snippet = snippets.get(run.snippet)
+        if snippet is None or run.scale not in snippet.scales:
+            what = f"snippet {run.snippet}" if snippet is None else f"scale {run.scale} in {run.snippet}"
+            found[run] = Condition(State.UNUSED, f"there is no {what} any more")
+        else:
+            found[run] = run_condition(project, snippet, run, store)
+    for snippet in snippets.values():
+        scale = cheapest_scale(snippet, project)
+        if not any(run.snippet == snippet.name and run.scale == scale for run in recorded):
+            run = RunName(snippet.name, scale, project.devices[-1])
+            found[run] = run_condition(project, snippet, run, store)
+    return dict(sorted(found.items()))
+
+
+def cheapest_scale(snippet: Snippet, project: Project) -> str:
+    """Return the scale that a build runs when there is no record: the last in the project's order of preference."""
+    return min(snippet.scales, key=lambda scale: -project.scales.index(scale) if scale in project.scales else 1)
+
+
+def run_condition(project: Project, snippet: Snippet, run: RunName, store: Store) -> Condition:
+    """Return the condition of one run's record."""
+    record = store.get(run)
+    condition = record_condition(project, snippet, record) if record else Condition(State.MISSING, "never run")
+    if condition.state in (State.MISSING, State.STALE):
+        if what := _noted_failure(project, snippet, run):
+            return Condition(State.FAILED, f"the last run failed: {what}")
+    return condition
+
+
+def record_condition(project: Project, snippet: Snippet, record: Record) -> Condition:
+    """Compare a record with the code, parameters and data as they are now."""
+    if record.damaged:
+        names = ", ".join(sorted(record.damaged))
+        return Condition(State.FAILED, f"{names} changed by hand: not what the run wrote")
+    reasons = []
+    parameters = snippet.scales.get(record.run.scale, {})
+    for name in {**record.parameters, **parameters}:
+        before, now = record.parameters.get(name), parameters.get(name)
+        if before != now:
+            reasons.append(f"{name} was {before!r}, is {now!r}")
+    reasons += compare(record.code, _code_now(project, snippet.path, record.code))
+    reasons += _changed_files(project, record.files)
+    return Condition(State.STALE, "; ".join(reasons)) if reasons else Condition(State.FRESH)
+
+
+def drawing_condition(project: Project, snippet: Snippet, record: Record) -> Condition:
+    """Compare a record's figures with the code that draws them."""
+    if not snippet.plots:
+        return Condition(State.FRESH)
+    if not record.figures:
+        return Condition(State.MISSING, "not drawn yet")
+    reasons = compare(record.plot_code, plot_code(project, snippet)) + _changed_files(project, record.plot_files)
+    return Condition(State.STALE, "; ".join(reasons)) if reasons else Condition(State.FRESH)
+
+
+def _code_now(project: Project, path: Path, before: dict[str, Digests]) -> dict[str, Digests]:
+    """Return what `run` reaches now, and the modules that the recorded run imported without being led there by name."""
+    now = code(project, path, "run")
+    unreached = [project.root / file for file in before if file not in now and (project.root / file).is_file()]
+    if not unreached:
+        return now
+    folders = [project.snippets, *project.sources]
+    whole = reach(path, [], folders=folders, root=project.root, also=unreached)
+    # A module whose every definition is as it was counts as before, whether or not a name still leads to it.
+    return now | {file: digests for file, digests in whole.items() if before.get(file) == digests}
+
+
+def _changed_files(project: Project, files: Digests) -> list[str]:
+    reasons = []
+    for name, digest in files.items():
+        path = locate(name, project)
+        if path.is_file():
+            if file_digest(path) != digest:
+                reasons.append(f"{name} changed")
+        elif not name.startswith(("$", "~")) and "/" in name:
+            # A data file outside the project may not be on this machine; one of the project's own must be.
+            reasons.append(f"{name} is gone")
+    return reasons
+
+
+def _note_path(project: Project, run: RunName) -> Path:
+    return project.cache / "failed" / f"{run.snippet}-{run.scale}-{run.device}.json"
+
+
+def note_failure(project: Project, snippet: Snippet, run: RunName, error: AsrunError) -> None:
+    """Remember that a run failed, until its code changes or it succeeds."""
+    note = {"what": error.what.split("\n")[0], "code": code(project, snippet.path, "run")}
+    write_whole(_note_path(project, run), json.dumps(note).encode())
+
+
+def forget_failure(project: Project, run: RunName) -> None:
+    _note_path(project, run).unlink(missing_ok=True)
+
+
+def _noted_failure(project: Project, snippet: Snippet, run: RunName) -> str:
+    path = _note_path(project, run)
+    if not path.is_file():
+        return ""
+    note = json.loads(path.read_text("utf-8"))
+    return str(note["what"]) if note["code"] == code(project, snippet.path, "run") else ""

@@ -1,0 +1,121 @@
+"""The values that the rest of the program passes around: frozen, and good enough as text to be an error or a test id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Condition", "Digests", "Provenance", "Record", "RunName", "Snippet", "State", "Where"]
+
+
+@dataclass(frozen=True)
+class Where:
+    """A place in a file of the project: `docs/lessons/02.md:41`."""
+
+    path: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.path if self.line is None else f"{self.path}:{self.line}"
+
+
+class State(StrEnum):
+    """What a record is worth now."""
+
+    FRESH = "fresh"
+    MISSING = "missing"
+    STALE = "stale"
+    FAILED = "failed"
+    UNUSED = "unused"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A state and its reason: `stale: src/lab/training.py: step changed`."""
+
+    state: State
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.reason}" if self.reason else str(self.state)
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """A Python file that answers one question, as far as it can be read without running it."""
+
+    name: str
+    path: Path
+    question: str
+    scales: dict[str, dict[str, Any]]
+    needs: dict[str, Any]
+    source: str = field(repr=False)
+    plots: bool = True
+    """Whether it has a `plot`."""
+
+
+@dataclass(frozen=True, order=True)
+class RunName:
+    """Which run a record belongs to: a snippet, a scale, a device class."""
+
+    snippet: str
+    scale: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"{self.snippet} ({self.scale}, {self.device})"
+
+
+Digests = dict[str, str]
+"""Digests by name: of definitions in a file, of files, of figures."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a record came to be. Told to readers; never part of what decides freshness."""
+
+    when: str
+    """UTC, ISO 8601, to the second."""
+    seconds: float
+    """Wall time of `run`."""
+    peak_memory_mb: float
+    device: str
+    """The processor's or the accelerator's name."""
+    versions: dict[str, str]
+    commit: str
+    command: str
+    """What to type to do it again."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a snippet produced at one scale on one device class, and what decided it."""
+
+    run: RunName
+    question: str
+    parameters: dict[str, Any]
+    values: dict[str, Any]
+    """What `run` returned: arrays as NumPy arrays."""
+    output: str
+    """What it printed."""
+    figures: dict[str, Figure]
+    code: dict[str, Digests]
+    """Digest of every definition that decides the values, by file."""
+    files: Digests
+    """Digest of every data file that the run opened."""
+    plot_code: dict[str, Digests]
+    plot_files: Digests
+    provenance: Provenance
+    damaged: frozenset[str] = frozenset()
+    """Names of values that are not what the run wrote: edited by hand, or torn."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One drawing of a record, as SVG, with its alt text."""
+
+    name: str
+    svg: str = field(repr=False)
+    alt: str

@@ -1,0 +1,124 @@
+"""Where a project's things are, read from its mkdocs.yml."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from asrun.errors import AsrunError
+from asrun.model import Where
+
+__all__ = ["OPTIONS", "Project", "find_project"]
+
+OPTIONS: dict[str, Any] = {
+    "snippets": "snippets",
+    "slides": "slides",
+    "references": "docs/references",
+    "sources": ["src"],
+    "data_variables": [],
+    "scales": ["full", "quick"],
+    "devices": ["cuda", "cpu"],
+    "minutes": 20,
+}
+"""The options of the `asrun` plugin in mkdocs.yml, with their defaults:
+
+- `snippets`, `slides`, `references`: folders, relative to mkdocs.yml. Records live in `<snippets>/records`.
+- `sources`: folders whose modules are the project's own: their code decides whether a record is fresh.
+- `data_variables`: environment variables that name data folders. Files there are recorded as `$VARIABLE/path`, so that
+  a record says the same on every machine.
+- `scales`, `devices`: which record a page shows when there are several: the first that exists.
+- `minutes`: how long a run may take when its snippet's NEEDS does not say.
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a mkdocs.yml, and where its parts are."""
+
+    root: Path
+    docs: Path
+    slides: Path
+    snippets: Path
+    references: Path
+    sources: tuple[Path, ...]
+    site: Path
+    data_variables: tuple[str, ...]
+    scales: tuple[str, ...]
+    devices: tuple[str, ...]
+    minutes: float
+
+    @property
+    def records(self) -> Path:
+        return self.snippets / "records"
+
+    @property
+    def cache(self) -> Path:
+        """What can be deleted at any time: logs of failed runs, subset fonts, executed notebooks in the making."""
+        return self.root / ".asrun"
+
+    def relative(self, path: Path | str) -> str:
+        """Return a path as messages and records name it: relative to the project, with forward slashes."""
+        path = Path(path)
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads mkdocs.yml without acting on the tags that MkDocs gives a meaning (`!ENV`, `!!python/name:`)."""
+
+
+_Loader.add_multi_constructor("", lambda loader, suffix, node: None)
+
+
+def find_project(start: Path | None = None) -> Project:
+    """Find the project that a folder belongs to: the nearest parent with a mkdocs.yml.
+
+    Raises:
+        AsrunError: when there is none, or it cannot be read.
+    """
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / "mkdocs.yml").is_file():
+            return read_project(folder)
+    raise AsrunError(
+        f"no mkdocs.yml in {start} or above it", remedy="change to the project's folder, or write a mkdocs.yml there"
+    )
+
+
+def read_project(root: Path) -> Project:
+    """Read the project whose mkdocs.yml is in `root`."""
+    where = Where("mkdocs.yml")
+    try:
+        settings = yaml.load((root / "mkdocs.yml").read_text("utf-8"), _Loader) or {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise AsrunError(
+            f"not valid YAML: {getattr(error, 'problem', error)}",
+            where=Where("mkdocs.yml", mark.line + 1 if mark else None),
+        ) from error
+    options = dict(OPTIONS)
+    for plugin in settings.get("plugins") or []:
+        if isinstance(plugin, dict) and isinstance(given := plugin.get("asrun"), dict):
+            if unknown := set(given) - set(OPTIONS):
+                raise AsrunError(
+                    f"the asrun plugin has no option {', '.join(sorted(unknown))}",
+                    where=where,
+                    remedy=f"options are: {', '.join(OPTIONS)}",
+                )
+            options |= given
+    return Project(
+        root=root,
+        docs=root / settings.get("docs_dir", "docs"),
+        slides=root / options["slides"],
+        snippets=root / options["snippets"],
+        references=root / options["references"],
+        sources=tuple(root / folder for folder in options["sources"]),
+        site=Path(os.path.abspath(root / settings.get("site_dir", "site"))),
+        data_variables=tuple(options["data_variables"]),
+        scales=tuple(options["scales"]),
+        devices=tuple(options["devices"]),
+        minutes=float(options["minutes"]),
+    )

@@ -1,0 +1,140 @@
+"""Data sets, checked before they are trusted.
+
+Files come from a local folder when the environment variable `DROPOUTLAB_DATA` names one, and otherwise from their
+publishers into a cache, by way of pooch: downloaded under a temporary name, checked against a SHA-256, then moved into
+place. `digits()` ships with scikit-learn and needs neither.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pooch
+
+__all__ = ["FOLDER_VARIABLE", "DataError", "Dataset", "digits", "fashion_mnist", "mnist"]
+
+FOLDER_VARIABLE = "DROPOUTLAB_DATA"
+
+_MNIST_FILES = {
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+_MNIST_HOST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+_FASHION_FILES = {
+    "train-images-idx3-ubyte.gz": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+    "train-labels-idx1-ubyte.gz": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+    "t10k-images-idx3-ubyte.gz": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+    "t10k-labels-idx1-ubyte.gz": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+}
+_FASHION_HOST = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
+
+
+class DataError(Exception):
+    """A data file that cannot be used: the message names it and says what to do."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images as rows of numbers in [0, 1], split as their publishers split them."""
+
+    name: str
+    train_x: np.ndarray
+    """(examples, pixels) float32."""
+    train_y: np.ndarray
+    """(examples,) int64."""
+    test_x: np.ndarray
+    test_y: np.ndarray
+
+
+def mnist() -> Dataset:
+    """Load MNIST: 60 000 training and 10 000 test images of handwritten digits, 784 pixels (LeCun et al. 1998)."""
+    return _idx_dataset("mnist", _MNIST_HOST, _MNIST_FILES)
+
+
+def fashion_mnist() -> Dataset:
+    """Load Fashion-MNIST: as MNIST in every size, but clothes (Xiao, Rasul and Vollgraf 2017)."""
+    return _idx_dataset("fashion-mnist", _FASHION_HOST, _FASHION_FILES)
+
+
+def digits(*, test: int = 297, seed: int = 0) -> Dataset:
+    """Load scikit-learn's digits: 1797 images of 8 × 8 pixels, which need no network.
+
+    Arguments:
+        test: How many images, drawn by `seed`, become the test set.
+        seed: Decides the split.
+    """
+    # Imported here: loading scikit-learn takes longer than reading an idx file.
+    from sklearn.datasets import load_digits
+
+    loaded = load_digits()
+    order = np.random.default_rng(seed).permutation(len(loaded.target))
+    x, y = (loaded.data[order] / 16).astype(np.float32), loaded.target[order].astype(np.int64)
+    if not 0 < test < len(y):
+        raise ValueError(f"test must leave some of the {len(y)} digits for training, not {test}")
+    return Dataset("digits", x[test:], y[test:], x[:test], y[:test])
+
+
+def _idx_dataset(name: str, host: str, files: dict[str, str]) -> Dataset:
+    images, labels, test_images, test_labels = (
+        _read_idx(_file(name, file, host, digest)) for file, digest in files.items()
+    )
+    train_x, test_x = (a.reshape(len(a), -1).astype(np.float32) / 255 for a in (images, test_images))
+    train_y, test_y = (a.astype(np.int64) for a in (labels, test_labels))
+    if len(train_x) != len(train_y) or len(test_x) != len(test_y):
+        raise DataError(f"{name} has {len(train_x)} images but {len(train_y)} labels")
+    return Dataset(name, train_x, train_y, test_x, test_y)
+
+
+def _file(dataset: str, file: str, host: str, digest: str) -> Path:
+    """Find one file in the local folder or the cache, fetch it if there is none, and check it."""
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder:
+        path = Path(folder).expanduser() / dataset / file
+        if not path.is_file():
+            raise DataError(
+                f"{path} does not exist. {FOLDER_VARIABLE} says that the data is in {folder}: put the file there, or "
+                f"unset {FOLDER_VARIABLE} to download it."
+            )
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != digest:
+            raise DataError(
+                f"{path} is not the file that was published: its SHA-256 starts with {found[:12]}, not {digest[:12]}. "
+                f"Replace it, or unset {FOLDER_VARIABLE} to download it."
+            )
+        return path
+    try:
+        return Path(
+            pooch.retrieve(
+                host + file,
+                known_hash=f"sha256:{digest}",
+                path=Path(pooch.os_cache("dropoutlab")) / dataset,
+                fname=file,
+                progressbar=True,
+            )
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{dataset}/{file} could not be downloaded from {host} ({type(error).__name__}). Try again later, or "
+            f"set {FOLDER_VARIABLE} to a folder that has {dataset}/{file}."
+        ) from error
+
+
+def _read_idx(path: Path) -> np.ndarray:
+    """Read a gzipped idx file of unsigned bytes: a magic number, the sizes of the axes, the bytes."""
+    try:
+        data = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be unpacked ({error}): delete it and fetch it again.") from error
+    axes = data[3] if len(data) > 3 else 0
+    sizes = np.frombuffer(data, ">u4", count=axes, offset=4) if len(data) >= 4 + 4 * axes else []
+    if data[:3] != b"\0\0\x08" or len(data) != 4 + 4 * axes + int(np.prod(sizes, dtype=np.int64)):
+        raise DataError(f"{path} is not an idx file of bytes: delete it and fetch it again.")
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape([int(size) for size in sizes])

@@ -1,0 +1,69 @@
+"""Dropout the plain way: one network, autograd, a loop over layers. What the fast path is held against.
+
+Nothing here comes from `dropoutlab`. Masks, minibatches and initial weights are arguments, so that a network can be fed
+the random numbers that a cohort used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch.nn import functional
+
+Masks = Sequence[torch.Tensor]
+"""One (examples, units) tensor of booleans for the inputs and for each hidden layer: True where a unit is kept."""
+
+
+def drop_out(a: torch.Tensor, mask: torch.Tensor, drop: float) -> torch.Tensor:
+    """Inverted dropout. At drop 1 nothing is left, and there is nothing to scale."""
+    return torch.zeros_like(a) if drop == 1 else a * mask / (1 - drop)
+
+
+def forward(
+    weights: Sequence[torch.Tensor],
+    biases: Sequence[torch.Tensor],
+    x: torch.Tensor,
+    masks: Masks | None = None,
+    drops: Sequence[float] | None = None,
+) -> torch.Tensor:
+    """Logits of one network: in training with masks, in evaluation without."""
+    a = x if masks is None else drop_out(x, masks[0], drops[0])
+    for layer in range(len(weights) - 1):
+        a = functional.relu(a @ weights[layer] + biases[layer])
+        if masks is not None:
+            a = drop_out(a, masks[layer + 1], drops[layer + 1])
+    return a @ weights[-1] + biases[-1]
+
+
+def train(
+    weights: Sequence[torch.Tensor],
+    biases: Sequence[torch.Tensor],
+    x: torch.Tensor,
+    y: torch.Tensor,
+    *,
+    drops: Sequence[float],
+    masks: Callable[[int], Masks],
+    rows: Callable[[int], torch.Tensor],
+    updates: int,
+    learning_rate: float,
+) -> tuple[list[torch.Tensor], list[torch.Tensor], list[float]]:
+    """Train one network with Adam; `masks(update)` and `rows(update)` are the random numbers of one update.
+
+    Returns:
+        Weights, biases, and the loss at each update.
+    """
+    weights = [w.clone().requires_grad_() for w in weights]
+    biases = [b.clone().requires_grad_() for b in biases]
+    adam = torch.optim.Adam([*weights, *biases], lr=learning_rate)
+    losses = []
+    for update in range(updates):
+        for group in adam.param_groups:
+            group["lr"] = learning_rate * (1 - update / updates)
+        chosen = rows(update)
+        loss = functional.cross_entropy(forward(weights, biases, x[chosen], masks(update), drops), y[chosen])
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        losses.append(loss.item())
+    return [w.detach() for w in weights], [b.detach() for b in biases], losses

@@ -1,0 +1,397 @@
+"""A cohort is many networks and nothing else: each is held against a plain network, written with autograd."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import reference
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from torch.nn import functional
+
+from dropoutlab.cohort import Cohort, hidden_drop
+from dropoutlab.masks import Masks, effective_drop
+from dropoutlab.training import Batches, train
+
+architectures = st.builds(
+    lambda inputs, hidden, classes: [inputs, *hidden, classes],
+    st.integers(1, 8),
+    st.lists(st.integers(1, 9), max_size=3),
+    st.integers(2, 5),
+)
+rates = st.one_of(st.just(0.0), st.just(0.5), st.floats(0, 0.95))
+seeds = st.integers(0, 2**31)
+
+
+@st.composite
+def cohorts(draw, max_runs=4):
+    """A cohort in float64, with its widths, drop rates (as given) and seeds."""
+    widths = draw(architectures)
+    runs = draw(st.integers(1, max_runs))
+    drops = [[draw(rates) for _ in widths[:-1]] for _ in range(runs)]
+    chosen = [draw(seeds) for _ in range(runs)]
+    return Cohort(widths, drops, chosen, dtype=torch.float64), widths, drops, chosen
+
+
+def gaussian(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def labels(*shape, classes, seed=0):
+    return torch.randint(0, classes, shape, generator=torch.Generator().manual_seed(seed))
+
+
+def network(cohort, run):
+    """Weights (in, out) and biases (out,) of one run, as copies."""
+    return [w[run].clone() for w in cohort.weights], [b[run, 0].clone() for b in cohort.biases]
+
+
+def masks_alone(seed, drops, widths, examples, update):
+    """The masks that a network with this seed draws when no other is trained beside it."""
+    return [
+        Masks([seed]).keep(layer, update, (examples, widths[layer]), torch.tensor([effective_drop(drop)]))[0]
+        for layer, drop in enumerate(drops)
+    ]
+
+
+def assert_same(ours, theirs):
+    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-11)
+
+
+# Held against autograd
+
+
+@given(cohorts(), st.integers(1, 7), st.integers(0, 10**6))
+def test_loss_and_gradient_are_those_of_autograd(drawn, examples, update):
+    cohort, widths, drops, seeds = drawn
+    x, y = gaussian(cohort.runs, examples, widths[0]), labels(cohort.runs, examples, classes=widths[-1])
+    # Biases start at 0; these do not, so that an error in their use can be seen.
+    cohort.parameters.add_(0.1 * gaussian(len(cohort.parameters), seed=1))
+    losses = cohort.backpropagate(x, y, update)
+    assert losses.shape == (cohort.runs,)
+    for run, (row, seed) in enumerate(zip(drops, seeds, strict=True)):
+        weights, biases = network(cohort, run)
+        for tensor in (*weights, *biases):
+            tensor.requires_grad_()
+        masks = masks_alone(seed, row, widths, examples, update)
+        logits = reference.forward(weights, biases, x[run], masks, [effective_drop(d) for d in row])
+        loss = functional.cross_entropy(logits, y[run])
+        loss.backward()
+        assert_same(losses[run], loss.detach())
+        for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+            assert_same(cohort.weight_gradients[layer][run], weight.grad)
+            assert_same(cohort.bias_gradients[layer][run, 0], bias.grad)
+
+
+@given(cohorts(max_runs=3), st.integers(1, 12), st.data())
+def test_a_run_of_a_cohort_is_that_network_trained_alone(drawn, updates, data):
+    cohort, widths, drops, seeds = drawn
+    examples = data.draw(st.integers(1, 20))
+    size = data.draw(st.integers(1, examples))
+    x, y = gaussian(examples, widths[0]), labels(examples, classes=widths[-1])
+    starts = [network(cohort, run) for run in range(cohort.runs)]
+    history = train(
+        cohort,
+        x,
+        y,
+        updates=updates,
+        batch=size,
+        learning_rate=0.02,
+        measure={"all": (x, y)},
+        measure_at=[updates],
+        progress=lambda numbers: numbers,
+    )
+    for run, (row, seed) in enumerate(zip(drops, seeds, strict=True)):
+        batches = Batches([seed], examples, size)
+        weights, biases, losses = reference.train(
+            *starts[run],
+            x,
+            y,
+            drops=[effective_drop(d) for d in row],
+            masks=lambda update: masks_alone(seed, row, widths, size, update),  # noqa: B023 (called in this turn)
+            rows=lambda update: batches.at(update)[0],  # noqa: B023
+            updates=updates,
+            learning_rate=0.02,
+        )
+        # Adam divides by |gradient| + 1e-8, so a rounding error of 1e-16 in a gradient near 0 moves a weight by up to
+        # 1e-8 learning rates; twelve updates at 0.02 stay well below 1e-7.
+        for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+            torch.testing.assert_close(cohort.weights[layer][run], weight, rtol=0, atol=1e-7)
+            torch.testing.assert_close(cohort.biases[layer][run, 0], bias, rtol=0, atol=1e-7)
+        assert history.loss[-1][run] == pytest.approx(sum(losses) / updates, abs=1e-6)
+
+
+# Evaluation
+
+
+@given(cohorts(), st.integers(1, 7))
+def test_prediction_is_a_plain_network_without_dropout(drawn, examples):
+    cohort, widths, *_ = drawn
+    cohort.parameters.add_(0.1 * gaussian(len(cohort.parameters), seed=1))
+    x = gaussian(examples, widths[0])
+    logits = cohort.predict(x)
+    assert logits.shape == (cohort.runs, examples, widths[-1])
+    for run in range(cohort.runs):
+        assert_same(logits[run], reference.forward(*network(cohort, run), x))
+
+
+@given(cohorts(), st.integers(1, 7))
+def test_each_run_may_predict_examples_of_its_own(drawn, examples):
+    cohort, widths, *_ = drawn
+    x = gaussian(cohort.runs, examples, widths[0])
+    logits = cohort.predict(x)
+    for run in range(cohort.runs):
+        assert_same(logits[run], reference.forward(*network(cohort, run), x[run]))
+
+
+@given(cohorts())
+def test_prediction_leaves_its_inputs_and_the_network_alone(drawn):
+    cohort, widths, *_ = drawn
+    x = gaussian(5, widths[0])
+    x_before, before = x.clone(), cohort.parameters.clone()
+    cohort.predict(x)
+    assert torch.equal(x, x_before) and torch.equal(cohort.parameters, before)
+
+
+def test_prediction_uses_no_randomness():
+    silent, noisy = (Cohort([6, 8, 7, 3], [[drop] * 3] * 2, [1, 2], dtype=torch.float64) for drop in (0.0, 0.9))
+    noisy.parameters.copy_(silent.parameters)
+    x = gaussian(9, 6)
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = noisy.predict(x)
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(2)
+    assert torch.equal(first, noisy.predict(x))
+    noisy.backpropagate(gaussian(2, 4, 6), labels(2, 4, classes=3), update=5)
+    assert torch.equal(first, noisy.predict(x))
+    assert torch.equal(first, silent.predict(x)), "a drop rate has no say in evaluation"
+
+
+def test_backpropagation_leaves_its_inputs_and_the_network_alone():
+    cohort = Cohort([6, 8, 3], [[0.4, 0.4]] * 2, [1, 2], dtype=torch.float64)
+    x, y = gaussian(2, 4, 6), labels(2, 4, classes=3)
+    kept = x.clone(), y.clone(), cohort.parameters.clone()
+    cohort.backpropagate(x, y, update=0)
+    for now, before in zip((x, y, cohort.parameters), kept, strict=True):
+        assert torch.equal(now, before)
+
+
+def test_backpropagating_twice_replaces_the_gradient_and_does_not_add_to_it():
+    cohort = Cohort([6, 8, 3], [[0.4, 0.4]], [1], dtype=torch.float64)
+    x, y = gaussian(1, 4, 6), labels(1, 4, classes=3)
+    cohort.backpropagate(x, y, update=3)
+    first = cohort.gradient.clone()
+    cohort.backpropagate(2 * x, y, update=4)
+    assert not torch.equal(first, cohort.gradient)
+    cohort.backpropagate(x, y, update=3)
+    assert torch.equal(first, cohort.gradient)
+
+
+# Dropout itself
+
+
+@given(st.data(), rates, rates, seeds, st.integers(0, 1000))
+def test_an_activation_in_training_is_zero_or_divided_by_keep(data, first, second, seed, update):
+    widths = [data.draw(st.integers(1, 6)), data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9)), 3]
+    cohort = Cohort(widths, [[0.0, first, second]], [seed], dtype=torch.float64)
+    x = gaussian(1, 1, widths[0], seed=seed)
+    cohort.backpropagate(x, labels(1, 1, classes=3), update)
+    a = x[0, 0]
+    for layer, drop in ((1, first), (2, second)):
+        back = cohort.bias_gradients[layer][0, 0]
+        loudest = back.abs().argmax()
+        if back[loudest] == 0:
+            break
+        seen = cohort.weight_gradients[layer][0, :, loudest] / back[loudest]
+        full = functional.relu(a @ cohort.weights[layer - 1][0]) / (1 - effective_drop(drop))
+        gone, kept = seen == 0, torch.isclose(seen, full, rtol=1e-9, atol=0)
+        assert (gone | kept).all()
+        mask = masks_alone(seed, [0.0, first, second], widths, 1, update)[layer][0]
+        assert torch.equal(kept & (full > 0), mask & (full > 0))
+        a = seen
+
+
+@pytest.mark.parametrize("drop", [0.1, 0.5, 0.8])
+def test_the_mean_over_masks_of_the_first_hidden_layer_is_its_activation_in_evaluation(drop):
+    networks, units = 4000, 12
+    cohort = Cohort([5, units, 3], [[0.0, drop]] * networks, range(networks), dtype=torch.float64)
+    cohort.parameters.copy_(_spread(cohort))
+    x = gaussian(5)
+    cohort.backpropagate(x.expand(networks, 1, 5), torch.zeros(networks, 1, dtype=torch.int64), update=0)
+    seen = cohort.weight_gradients[1][:, :, 0] / cohort.bias_gradients[1][:, :, 0]
+    evaluated = functional.relu(x @ cohort.weights[0][0])
+    assert (evaluated > 0).sum() >= 3
+    # m / keep has mean 1 and variance drop / keep.
+    error = evaluated * math.sqrt(effective_drop(drop) / (1 - effective_drop(drop)) / networks)
+    assert ((seen.mean(dim=0) - evaluated).abs() <= 5 * error).all()
+
+
+def _spread(cohort):
+    """Parameters in which every run has the weights of the first."""
+    other = cohort.parameters.clone()
+    views, at = [], 0
+    for rows, columns in zip(cohort.widths[:-1], cohort.widths[1:], strict=True):
+        for size in (rows * columns, columns):
+            views.append(other[at : at + cohort.runs * size].view(cohort.runs, size))
+            at += cohort.runs * size
+    for view in views:
+        view[:] = view[0].clone()
+    return other
+
+
+@given(cohorts(max_runs=2), st.integers(1, 3), st.integers(0, 1000))
+def test_a_unit_that_every_example_drops_has_a_gradient_of_exactly_zero(drawn, examples, update):
+    cohort, widths, drops, seeds = drawn
+    x, y = gaussian(cohort.runs, examples, widths[0]), labels(cohort.runs, examples, classes=widths[-1])
+    cohort.backpropagate(x, y, update)
+    for run, (row, seed) in enumerate(zip(drops, seeds, strict=True)):
+        for layer, mask in enumerate(masks_alone(seed, row, widths, examples, update)):
+            gone = ~mask.any(dim=0)
+            assert (cohort.weight_gradients[layer][run, gone] == 0).all(), "weights out of the unit"
+            if layer:
+                assert (cohort.weight_gradients[layer - 1][run][:, gone] == 0).all(), "weights into the unit"
+                assert (cohort.bias_gradients[layer - 1][run, 0, gone] == 0).all(), "its bias"
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=3, max_size=3), seeds)
+def test_dropping_everything_gives_finite_numbers(drops, seed):
+    assume(1.0 in drops)
+    widths = [6, 8, 7, 4]
+    cohort = Cohort(widths, [drops, [0.2, 0.2, 0.2]], [seed, seed], dtype=torch.float64)
+    assert torch.isfinite(cohort.parameters).all()
+    x, y = gaussian(10, 6), labels(10, classes=4)
+    loss = cohort.backpropagate(x[:5].expand(2, 5, 6), y[:5].expand(2, 5), update=0)
+    # Nothing comes through, and biases start at 0: each class is as likely as another.
+    assert loss[0].item() == pytest.approx(math.log(4))
+    first_gone = drops.index(1.0)
+    for layer in range(first_gone + 1):
+        assert (cohort.weight_gradients[layer][0] == 0).all()
+    train(
+        cohort,
+        x,
+        y,
+        updates=5,
+        batch=5,
+        learning_rate=0.01,
+        measure={},
+        measure_at=[],
+        progress=lambda numbers: numbers,
+    )
+    assert torch.isfinite(cohort.parameters).all() and torch.isfinite(cohort.predict(x)).all()
+
+
+def test_a_silent_layer_in_one_run_does_not_silence_another():
+    widths = [6, 8, 4]
+    both = Cohort(widths, [[0.0, 1.0], [0.0, 0.5]], [0, 1], dtype=torch.float64)
+    alone = Cohort(widths, [[0.0, 0.5]], [1], dtype=torch.float64)
+    x, y = gaussian(2, 5, 6), labels(2, 5, classes=4)
+    both.backpropagate(x, y, update=0)
+    alone.backpropagate(x[1:], y[1:], update=0)
+    assert alone.gradient.abs().max() > 0
+    for ours, theirs in zip(both.weight_gradients, alone.weight_gradients, strict=True):
+        assert_same(ours[1], theirs[0])
+
+
+def test_different_updates_use_different_masks():
+    cohort = Cohort([6, 50, 4], [[0.0, 0.5]], [0], dtype=torch.float64)
+    x, y = gaussian(1, 5, 6), labels(1, 5, classes=4)
+    assert len({cohort.backpropagate(x, y, update).item() for update in range(20)}) == 20
+
+
+# Initial weights
+
+
+@given(architectures, st.data())
+def test_initial_weights_do_not_depend_on_neighbours(widths, data):
+    runs = data.draw(
+        st.lists(st.tuples(seeds, st.lists(rates, min_size=len(widths) - 1, max_size=len(widths) - 1)), min_size=1)
+    )
+    together = Cohort(widths, [row for _, row in runs], [seed for seed, _ in runs])
+    for run, (seed, row) in enumerate(runs):
+        alone = Cohort(widths, [row], [seed])
+        for ours, theirs in zip(together.weights, alone.weights, strict=True):
+            assert torch.equal(ours[run], theirs[0])
+    assert all((bias == 0).all() for bias in together.biases)
+
+
+@given(seeds, rates)
+def test_equal_seeds_start_in_the_same_direction_at_every_drop_rate(seed, drop):
+    widths = [4, 9, 3]
+    plain, dropped = (
+        Cohort(widths, [hidden_drop(d, widths)], [seed], dtype=torch.float64) for d in (0.0, drop)
+    )
+    assert torch.equal(plain.weights[0], dropped.weights[0])
+    keep = 1 - effective_drop(drop)
+    assert_same(dropped.weights[1], plain.weights[1] * math.sqrt(keep))
+
+
+@pytest.mark.parametrize("drop", [0.0, 0.5, 0.9])
+def test_initial_weights_have_the_variance_of_he_times_keep(drop):
+    widths, runs = [40, 50, 30], 40
+    cohort = Cohort(widths, [[drop, drop]] * runs, range(runs), dtype=torch.float64)
+    for rows, weight in zip(widths, cohort.weights, strict=False):
+        variance, n = 2 / rows * (1 - effective_drop(drop)), weight.numel()
+        assert weight.mean().abs() < 5 * math.sqrt(variance / n)
+        assert (weight**2).mean().item() == pytest.approx(variance, abs=5 * variance * math.sqrt(2 / n))
+
+
+@pytest.mark.parametrize("drop", [0.0, 0.5, 0.9])
+def test_three_layers_start_with_activations_of_the_size_of_their_inputs(drop):
+    # The mean square of what enters a layer, times 2 keep / fan-in, halved by the ReLU, divided by keep: as before.
+    # Logits have no ReLU behind them, so that their mean square is twice that of the inputs.
+    width, runs = 200, 30
+    cohort = Cohort([width] * 4 + [50], [[drop] * 4] * runs, range(runs), dtype=torch.float64)
+    x = gaussian(20, width)
+    squares = []
+    for run in range(runs):
+        masks = masks_alone(run, [drop] * 4, cohort.widths, 20, 0)
+        logits = reference.forward(*network(cohort, run), x, masks, [effective_drop(drop)] * 4)
+        squares.append((logits**2).mean())
+    squares = torch.stack(squares)
+    error = squares.std() / math.sqrt(runs)
+    assert abs(squares.mean() - 2 * (x**2).mean()) < 5 * error
+
+
+@given(seeds)
+def test_float32_starts_at_the_rounded_weights_of_float64(seed):
+    exact, rounded = (Cohort([4, 9, 3], [[0.2, 0.7]], [seed], dtype=dtype) for dtype in (torch.float64, torch.float32))
+    torch.testing.assert_close(rounded.parameters, exact.parameters.float(), rtol=1e-6, atol=0)
+
+
+def test_a_new_cohort_does_not_move_the_global_random_state():
+    before = torch.get_rng_state()
+    Cohort([4, 9, 3], [[0.2, 0.7]], [0])
+    assert torch.equal(before, torch.get_rng_state())
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    "widths, drops, seeds, message",
+    [
+        ([], [[]], [0], "needs an input and an output width"),
+        ([4], [[]], [0], "needs an input and an output width"),
+        ([4, 3], [[0.1]], [0, 1], r"one row a run \(2\)"),
+        ([4, 3], [[0.1], [0.1]], [0], r"one row a run \(1\)"),
+        ([4, 3], [[0.1, 0.1]], [0], r"one column a layer that can drop \(1"),
+        ([4, 5, 3], [[0.1]], [0], r"one column a layer that can drop \(2"),
+        ([4, 5, 3], [[0.1, 0.1], [0.1]], [0, 1], r"one column a layer that can drop \(2"),
+        ([4, 3], [[1.5]], [0], "drop is a probability between 0 and 1, not 1.5"),
+        ([4, 3], [[-0.5]], [0], "drop is a probability between 0 and 1, not -0.5"),
+        ([4, 3], [[math.nan]], [0], "drop is a probability between 0 and 1, not nan"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused_with_the_numbers_that_would(widths, drops, seeds, message):
+    with pytest.raises(ValueError, match=message):
+        Cohort(widths, drops, seeds)
+
+
+@given(st.floats(0, 1), architectures)
+def test_hidden_drop_spares_the_inputs_and_fits_the_widths(drop, widths):
+    row = hidden_drop(drop, widths)
+    assert row[0] == 0 and row[1:] == [drop] * (len(widths) - 2)
+    assert Cohort(widths, [row], [0]).drops.shape == (1, len(widths) - 1)

@@ -14,7 +14,7 @@ from dropoutlab.training import train
 
 SCALES = {
     "quick": dict(data="digits", width=128, seeds=5, updates=1500, batch=100),
-    "full": dict(data="mnist", width=512, seeds=5, updates=12_000, batch=100),
+    "full": dict(data="mnist", width=512, seeds=5, updates=9_000, batch=100),
 }
 NEEDS = {"gpu": "preferred", "minutes": {"quick": 2, "full": 180}}
 
@@ -90,7 +90,7 @@ def plot(result):
                       label=f"{name} error, 2014 paper (2048 units)")  # fmt: skip
     axes.set_xlabel("drop rate of hidden units (keep = 1 − drop)")
     axes.set_ylabel("classification error")
-    axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
+    axes.yaxis.set_major_formatter(PercentFormatter())
     axes.set_ylim(bottom=0)
     axes.legend()
     mean = result["test_error"].mean(axis=1)

@@ -1,7 +1,7 @@
 """Python-Markdown extension: LaTeX between dollars becomes MathML while the page is built.
 
-`pymdownx.arithmatex` finds the formulas (and knows prices, escapes and code); this extension converts what it found, all
-formulas of a page at once so that `\\eqref` may point forward. No script runs in the reader's browser.
+`pymdownx.arithmatex` finds the formulas (and knows prices, escapes and code); this extension converts what it found,
+all formulas of a page at once so that `\\eqref` may point forward. No script runs in the reader's browser.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import html
 import re
 import unicodedata
 import xml.etree.ElementTree as etree
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,16 @@ MACROS = {
 
 _BROKEN_REFERENCE = re.compile(r'<a href="#([^"]*)">\(\?\?\)</a>')
 _BLOCK_REMEDY = "Put a blank line before and after $$ … $$, and none inside."
+_LONE_REFERENCE = re.compile(r"^<math><mtext>(<a [^>]*>[^<]*</a>)</mtext></math>$")
+"""A reference to a numbered formula is a link and no formula."""
+_OVERLINE = (
+    '<mo stretchy="true">\N{COMBINING LOW LINE}</mo></mover>',
+    '<mo class="overline">\N{OVERLINE}</mo></mover>',
+)
+"""What the converter writes for \\overline, which no browser stretches, and what math.css draws as a border."""
+_PHONE_LINE = 32
+"""Signs of a formula that fit on one line of a phone."""
+_TAG = re.compile(r"<[^>]*>")
 _LABEL = re.compile(r' id="([^"]*)"')
 _NAMED_ENTITY = re.compile(r"&(?!(?:lt|gt|amp);)\w+;")
 _HEADING = re.compile(r"h[1-6]")
@@ -75,7 +85,11 @@ class MathTreeprocessor(Treeprocessor):
         markup = self._convert(formulas)
         self._label_headings(root, {id(f.element): m for f, m in zip(formulas, markup, strict=True)})
         for formula, mathml in zip(formulas, markup, strict=True):
-            formula.element.set("class", "math")
+            wide = len(html.unescape(_TAG.sub("", mathml))) > _PHONE_LINE
+            formula.element.set("class", "math wide" if wide else "math")
+            if wide:
+                # It may have to scroll, and not every browser lets the keyboard reach a scroll box unasked.
+                formula.element.set("tabindex", "0")
             formula.element.text = AtomicString(self.md.htmlStash.store(mathml))
 
     def _formulas(self, root: etree.Element) -> Iterator[_Formula]:
@@ -123,7 +137,7 @@ class MathTreeprocessor(Treeprocessor):
             raise Problems(problems) if len(problems) > 1 else problems[0]
         markup = self.converter.convert_all([(formula.latex, formula.display) for formula in formulas])
         self._check_labels(formulas, markup)
-        return markup
+        return [_LONE_REFERENCE.sub(r"\1", mathml).replace(*_OVERLINE) for mathml in markup]
 
     def _check_labels(self, formulas: list[_Formula], markup: list[str]) -> None:
         labels: set[str] = set()
@@ -136,7 +150,9 @@ class MathTreeprocessor(Treeprocessor):
                 )
             for label in _LABEL.findall(mathml):
                 if label in labels:
-                    raise self._error(formula.latex, f"the label {html.unescape(label)} is taken", "Choose another label.")
+                    raise self._error(
+                        formula.latex, f"the label {html.unescape(label)} is taken", "Choose another label."
+                    )
                 labels.add(label)
 
     def _unreadable(self, latex: str, message: str) -> AsrunError:
@@ -146,7 +162,9 @@ class MathTreeprocessor(Treeprocessor):
         return self._error(
             latex,
             f"{reason.rstrip('.') or message}{near}",
-            "Mend the formula, or define the command with the option `macros`." if "Unknown command" in reason else None,
+            "Mend the formula, or define the command with the option `macros`."
+            if "Unknown command" in reason
+            else None,
         )
 
     def _error(self, latex: str, reason: str, remedy: str | None) -> AsrunError:
@@ -157,9 +175,10 @@ class MathTreeprocessor(Treeprocessor):
     def _label_headings(self, root: etree.Element, markup: dict[int, str]) -> None:
         # A table of contents strips tags, which turns one half, written as a fraction, into "12".
         for heading in root.iter():
-            if isinstance(heading.tag, str) and _HEADING.fullmatch(heading.tag) and "data-toc-label" not in heading.attrib:
-                if any(id(element) in markup for element in heading.iter()):
-                    heading.set("data-toc-label", " ".join(_plain(heading, markup).split()))
+            if not (isinstance(heading.tag, str) and _HEADING.fullmatch(heading.tag)):
+                continue
+            if "data-toc-label" not in heading.attrib and any(id(part) in markup for part in heading.iter()):
+                heading.set("data-toc-label", " ".join(_plain(heading, markup).split()))
 
 
 def _plain(element: etree.Element, markup: dict[int, str]) -> str:
@@ -205,7 +224,10 @@ class MathExtension(Extension):
     def __init__(self, **kwargs: Any):
         self.config = {
             "page": ["", "Path of the page, for error messages."],
-            "locate": [nowhere, "Function from a formula's LaTeX (as written, without delimiters) to its Where or None."],
+            "locate": [
+                nowhere,
+                "Function from a formula's LaTeX (as written, without delimiters) to its Where or None.",
+            ],
             "macros": [{}, "Commands to add to the house's own, by name without backslash: {'T': r'^{\\top}'}."],
         }
         super().__init__(**kwargs)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import torch
 
-from dropoutlab.masks import Masks, effective_drop
+from dropoutlab.masks import Masks, effective_drop, mixed
 
 __all__ = ["Cohort", "hidden_drop"]
 
@@ -23,6 +23,10 @@ def hidden_drop(drop: float, widths: Sequence[int]) -> list[float]:
     [0.0, 0.5, 0.5]
     """
     return [0.0] + [drop] * (len(widths) - 2)
+
+
+_WEIGHTS = 0x5745
+"""Sets the stream of initial weights apart from all that a seed decides besides."""
 
 
 class Cohort:
@@ -52,8 +56,8 @@ class Cohort:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ):
-        if len(widths) < 2:
-            raise ValueError(f"a network needs an input and an output width; widths is {list(widths)}")
+        if len(widths) < 2 or min(widths) < 1:
+            raise ValueError(f"a network needs an input and an output of at least one unit; widths is {list(widths)}")
         if len(drops) != len(seeds) or any(len(row) != len(widths) - 1 for row in drops):
             raise ValueError(
                 f"drops must have one row a run ({len(seeds)}) and one column a layer that can drop "
@@ -76,7 +80,7 @@ class Cohort:
         self.weights, self.biases = self._views(self.parameters, shapes)
         self.weight_gradients, self.bias_gradients = self._views(self.gradient, shapes)
         for run, seed in enumerate(seeds):
-            generator = torch.Generator().manual_seed(int(seed))
+            generator = torch.Generator().manual_seed(mixed(int(seed), _WEIGHTS))
             for layer, (weight, (rows, columns)) in enumerate(zip(self.weights, shapes, strict=True)):
                 # He et al. (2015): variance 2 / fan-in keeps the size of activations through rectified layers.
                 # Inverted dropout makes the inputs' mean square 1 / keep times larger, and this takes it back
@@ -120,8 +124,16 @@ class Cohort:
 
         Returns:
             (runs,) mean cross-entropy of each run's minibatch, in nats, measured with the dropped units gone.
+
+        Raises:
+            ValueError: when there is not one minibatch, of matching size, for each run.
         """
         examples = x.shape[1]
+        if x.shape != (self.runs, examples, self.widths[0]) or y.shape != (self.runs, examples):
+            raise ValueError(
+                f"x and y must be ({self.runs} runs, examples, {self.widths[0]} inputs) and ({self.runs} runs, "
+                f"examples), not {tuple(x.shape)} and {tuple(y.shape)}"
+            )
         activations = [self._dropped(x, 0, update, in_place=False)]
         for layer, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True), start=1):
             activations.append(self._dropped(torch.baddbmm(bias, activations[-1], weight).relu_(), layer, update))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import os
 import zlib
 from dataclasses import dataclass
@@ -88,8 +89,9 @@ def _idx_dataset(name: str, host: str, files: dict[str, str]) -> Dataset:
     )
     train_x, test_x = (a.reshape(len(a), -1).astype(np.float32) / 255 for a in (images, test_images))
     train_y, test_y = (a.astype(np.int64) for a in (labels, test_labels))
-    if len(train_x) != len(train_y) or len(test_x) != len(test_y):
-        raise DataError(f"{name} has {len(train_x)} images but {len(train_y)} labels")
+    for part, x, y in (("training", train_x, train_y), ("test", test_x, test_y)):
+        if len(x) != len(y):
+            raise DataError(f"{name} has {len(x)} {part} images but {len(y)} labels: fetch its files again.")
     return Dataset(name, train_x, train_y, test_x, test_y)
 
 
@@ -134,7 +136,8 @@ def _read_idx(path: Path) -> np.ndarray:
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be unpacked ({error}): delete it and fetch it again.") from error
     axes = data[3] if len(data) > 3 else 0
-    sizes = np.frombuffer(data, ">u4", count=axes, offset=4) if len(data) >= 4 + 4 * axes else []
-    if data[:3] != b"\0\0\x08" or len(data) != 4 + 4 * axes + int(np.prod(sizes, dtype=np.int64)):
+    start = 4 + 4 * axes
+    sizes = np.frombuffer(data, ">u4", count=axes, offset=4).tolist() if start <= len(data) else []
+    if data[:3] != b"\0\0\x08" or axes > 3 or len(data) != start + math.prod(sizes):
         raise DataError(f"{path} is not an idx file of bytes: delete it and fetch it again.")
-    return np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape([int(size) for size in sizes])
+    return np.frombuffer(data, np.uint8, offset=start).reshape(sizes)

@@ -5,9 +5,10 @@ together, their order, the device. Here every unit's draw is a hash of its coord
 generator; Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"), so a network in a cohort of fifty sees
 the bits that it would see alone, on a CPU and on a GPU.
 
-The hash is the finaliser of MurmurHash3 with a second key stirred in halfway. Each 32-bit word serves two units with
-16 bits each, so a drop rate is exact to 2**-16; the scale is computed from the rate that is really used. It is good
-enough for masks (the tests look at means, at pairs and at lags); it is not a cryptographic generator.
+The hash is the finaliser of MurmurHash3 over a counter that starts and steps differently for every (seed, layer,
+update), as in SplitMix. Each 32-bit word serves two units with 16 bits each, so a drop rate is exact to 2**-16; the
+scale is computed from the rate that is really used. It is good enough for masks (the tests look at means, at pairs and
+at lags); it is not a cryptographic generator.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 
 import torch
 
-__all__ = ["LEVELS", "Masks", "effective_drop"]
+__all__ = ["LEVELS", "Masks", "effective_drop", "mixed"]
 
 LEVELS = 1 << 16
 """How many drop rates can be told apart: a unit is dropped when its 16 bits fall below `drop * LEVELS`."""
@@ -38,15 +39,22 @@ def _int32(value: int) -> int:
     return (value + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
-def _splitmix64(state: int) -> int:
-    """One output of SplitMix64 (Steele, Lea and Flood 2014): spreads small seeds over 64 bits."""
-    z = (state + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
-    return z ^ (z >> 31)
+def mixed(*numbers: int) -> int:
+    """Return 64 bits that depend on every one of some integers, and on their order.
+
+    Each number goes through SplitMix64 (Steele, Lea and Flood 2014), so that small seeds and their neighbours, in
+    different roles, lead to unrelated streams.
+    """
+    state = 0
+    for number in numbers:
+        z = ((state ^ number) + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+        state = z ^ (z >> 31)
+    return state
 
 
-_GOLDEN, _FIRST, _SECOND = _int32(0x9E3779B1), _int32(0x85EBCA6B), _int32(0xC2B2AE35)
+_FIRST, _SECOND = _int32(0x85EBCA6B), _int32(0xC2B2AE35)
 
 
 class Masks:
@@ -85,18 +93,17 @@ class Masks:
     def _words(self, layer: int, update: int, count: int) -> torch.Tensor:
         counter = self._counters.get(count)
         if counter is None:
-            counter = torch.arange(count, dtype=torch.int32, device=self.device).mul_(_GOLDEN)
-            self._counters[count] = counter
-        keys = [_splitmix64(_splitmix64((seed << 8) ^ layer) ^ update) for seed in self.seeds]
-        first, second = (
-            torch.tensor([_int32(key >> shift) for key in keys], dtype=torch.int32, device=self.device).view(-1, 1)
-            for shift in (0, 32)
-        )
-        words = counter + first
+            counter = self._counters[count] = torch.arange(count, dtype=torch.int32, device=self.device)
+        keys = [mixed(seed, layer, update) for seed in self.seeds]
+        start = torch.tensor([_int32(key) for key in keys], dtype=torch.int32, device=self.device).view(-1, 1)
+        # An odd step visits every word once before it repeats.
+        step = torch.tensor([_int32(key >> 32 | 1) for key in keys], dtype=torch.int32, device=self.device).view(-1, 1)
+        words = counter * step
+        words += start
         shifted = torch.empty_like(words)
         # Shifts of signed words copy the sign bit in; the masks make them logical shifts.
         torch.bitwise_right_shift(words, 16, out=shifted)
-        words.bitwise_xor_(shifted.bitwise_and_(0xFFFF)).mul_(_FIRST).bitwise_xor_(second)
+        words.bitwise_xor_(shifted.bitwise_and_(0xFFFF)).mul_(_FIRST)
         torch.bitwise_right_shift(words, 13, out=shifted)
         words.bitwise_xor_(shifted.bitwise_and_(0x7FFFF)).mul_(_SECOND)
         torch.bitwise_right_shift(words, 16, out=shifted)

@@ -9,8 +9,13 @@ import torch
 from tqdm import tqdm
 
 from dropoutlab.cohort import Cohort
+from dropoutlab.masks import mixed
 
 __all__ = ["Batches", "History", "error_percent", "train"]
+
+
+_ORDER = 0x4F52
+"""Sets the stream of shuffles apart from all that a seed decides besides."""
 
 
 class Batches:
@@ -40,7 +45,7 @@ class Batches:
         epoch, place = divmod(update, self.per_epoch)
         if epoch != self._epoch:
             orders = [
-                torch.randperm(self.examples, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
+                torch.randperm(self.examples, generator=torch.Generator().manual_seed(mixed(seed, _ORDER, epoch)))
                 for seed in self._distinct
             ]
             self._epoch, self._order = epoch, torch.stack(orders)
@@ -57,6 +62,11 @@ class History:
     """Mean training loss of each run since the last measurement, in nats, with units dropped."""
 
 
+def _check_pairs(x: torch.Tensor, y: torch.Tensor) -> None:
+    if len(x) != len(y):
+        raise ValueError(f"there are {len(x)} examples but {len(y)} classes")
+
+
 def error_percent(cohort: Cohort, x: torch.Tensor, y: torch.Tensor, *, chunk: int = 1000) -> list[float]:
     """Classification error of each run in percent, in evaluation: nothing is dropped.
 
@@ -65,6 +75,7 @@ def error_percent(cohort: Cohort, x: torch.Tensor, y: torch.Tensor, *, chunk: in
         y: (examples,) class numbers.
         chunk: How many examples are evaluated at once; bounds the memory, not the result.
     """
+    _check_pairs(x, y)
     wrong = torch.zeros(cohort.runs, dtype=torch.int64, device=cohort.device)
     for start in range(0, len(x), chunk):
         logits = cohort.predict(x[start : start + chunk].to(cohort.device, cohort.dtype))
@@ -84,7 +95,9 @@ def train(
     measure_at: Sequence[int],
     progress: Callable[[Iterable[int]], Iterable[int]] = tqdm,
 ) -> History:
-    """Train every run with Adam (Kingma and Ba 2015), the learning rate falling linearly to 0 at the last update.
+    """Train every run with Adam (Kingma and Ba 2015), at a learning rate that falls linearly.
+
+    It starts at `learning_rate` and would reach 0 one update after the last.
 
     Arguments:
         x: (examples, inputs) training data.
@@ -95,10 +108,18 @@ def train(
         measure: Named data sets whose error is taken in evaluation, as {"test": (x, y)}.
         measure_at: After how many updates.
         progress: Wraps the range of updates; the default draws a bar with an estimate of the time left.
+
+    Raises:
+        ValueError: when examples and classes differ in number, or something is to be measured before the first or
+            after the last update.
     """
+    _check_pairs(x, y)
+    if any(not 0 < at <= updates for at in measure_at):
+        raise ValueError(f"measure_at must lie between 1 and {updates}, not {list(measure_at)}")
     x, y = x.to(cohort.device, cohort.dtype), y.to(cohort.device)
     batches = Batches(cohort.masks.seeds, len(x), batch)
-    parameters = cohort.parameters.requires_grad_()
+    # Detached, so that the cohort's own tensors stay plain ones.
+    parameters = cohort.parameters.detach().requires_grad_()
     parameters.grad = cohort.gradient
     optimizer = torch.optim.Adam([parameters], lr=learning_rate, fused=True)
     history = History([], {name: [] for name in measure}, [])

@@ -1,7 +1,7 @@
 """Dropout the plain way: one network, autograd, a loop over layers. What the fast path is held against.
 
 Nothing here comes from `dropoutlab`. Masks, minibatches and initial weights are arguments, so that a network can be fed
-the random numbers that a cohort used.
+the random numbers that a cohort used. At the end, the random bits the plain way: one unit, Python's own integers.
 """
 
 from __future__ import annotations
@@ -67,3 +67,36 @@ def train(
         adam.step()
         losses.append(loss.item())
     return [w.detach() for w in weights], [b.detach() for b in biases], losses
+
+
+M32, M64 = 2**32 - 1, 2**64 - 1
+
+
+def splitmix64(state: int) -> int:
+    """First output of SplitMix64 from a state (Steele, Lea and Flood 2014)."""
+    z = (state + 0x9E3779B97F4A7C15) & M64
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & M64
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & M64
+    return z ^ (z >> 31)
+
+
+def fmix32(h: int) -> int:
+    """The finaliser of MurmurHash3."""
+    h ^= h >> 16
+    h = h * 0x85EBCA6B & M32
+    h ^= h >> 13
+    h = h * 0xC2B2AE35 & M32
+    return h ^ (h >> 16)
+
+
+def word16(seed: int, layer: int, update: int, position: int) -> int:
+    """The 16 bits of one unit, from 0 to 65 535; it is dropped when they fall below drop * 65 536.
+
+    Two neighbouring units share a hash, the first its low half and the second its high half; halves count from
+    the most negative number, as signed words do.
+    """
+    key = 0
+    for number in (seed, layer, update):
+        key = splitmix64((key ^ number) & M64)
+    hashed = fmix32(((position // 2) * (key >> 32 | 1) + key) & M32)
+    return (hashed >> 16 * (position % 2) & 0xFFFF) ^ 0x8000

@@ -218,7 +218,8 @@ def test_an_activation_in_training_is_zero_or_divided_by_keep(data, first, secon
 def test_the_mean_over_masks_of_the_first_hidden_layer_is_its_activation_in_evaluation(drop):
     networks, units = 4000, 12
     cohort = Cohort([5, units, 3], [[0.0, drop]] * networks, range(networks), dtype=torch.float64)
-    cohort.parameters.copy_(_spread(cohort))
+    for view in (*cohort.weights, *cohort.biases):
+        view[:] = view[0].clone()  # four thousand times the first network, each with masks of its own
     x = gaussian(5)
     cohort.backpropagate(x.expand(networks, 1, 5), torch.zeros(networks, 1, dtype=torch.int64), update=0)
     seen = cohort.weight_gradients[1][:, :, 0] / cohort.bias_gradients[1][:, :, 0]
@@ -227,19 +228,6 @@ def test_the_mean_over_masks_of_the_first_hidden_layer_is_its_activation_in_eval
     # m / keep has mean 1 and variance drop / keep.
     error = evaluated * math.sqrt(effective_drop(drop) / (1 - effective_drop(drop)) / networks)
     assert ((seen.mean(dim=0) - evaluated).abs() <= 5 * error).all()
-
-
-def _spread(cohort):
-    """Parameters in which every run has the weights of the first."""
-    other = cohort.parameters.clone()
-    views, at = [], 0
-    for rows, columns in zip(cohort.widths[:-1], cohort.widths[1:], strict=True):
-        for size in (rows * columns, columns):
-            views.append(other[at : at + cohort.runs * size].view(cohort.runs, size))
-            at += cohort.runs * size
-    for view in views:
-        view[:] = view[0].clone()
-    return other
 
 
 @given(cohorts(max_runs=2), st.integers(1, 3), st.integers(0, 1000))
@@ -283,6 +271,15 @@ def test_dropping_everything_gives_finite_numbers(drops, seed):
     assert torch.isfinite(cohort.parameters).all() and torch.isfinite(cohort.predict(x)).all()
 
 
+def test_dropping_everything_lets_none_of_a_million_units_through():
+    # A 16-bit word cannot say "always": the masks keep one unit in 65 536 here, and the scale has to silence it.
+    inputs, examples = 2000, 500
+    cohort = Cohort([inputs, 3], [[1.0]], [0])
+    x, y = torch.ones(1, examples, inputs), labels(1, examples, classes=3)
+    cohort.backpropagate(x, y, update=0)
+    assert (cohort.weight_gradients[0] == 0).all()
+
+
 def test_a_silent_layer_in_one_run_does_not_silence_another():
     widths = [6, 8, 4]
     both = Cohort(widths, [[0.0, 1.0], [0.0, 0.5]], [0, 1], dtype=torch.float64)
@@ -320,9 +317,7 @@ def test_initial_weights_do_not_depend_on_neighbours(widths, data):
 @given(seeds, rates)
 def test_equal_seeds_start_in_the_same_direction_at_every_drop_rate(seed, drop):
     widths = [4, 9, 3]
-    plain, dropped = (
-        Cohort(widths, [hidden_drop(d, widths)], [seed], dtype=torch.float64) for d in (0.0, drop)
-    )
+    plain, dropped = (Cohort(widths, [hidden_drop(d, widths)], [seed], dtype=torch.float64) for d in (0.0, drop))
     assert torch.equal(plain.weights[0], dropped.weights[0])
     keep = 1 - effective_drop(drop)
     assert_same(dropped.weights[1], plain.weights[1] * math.sqrt(keep))
@@ -373,8 +368,8 @@ def test_a_new_cohort_does_not_move_the_global_random_state():
 @pytest.mark.parametrize(
     "widths, drops, seeds, message",
     [
-        ([], [[]], [0], "needs an input and an output width"),
-        ([4], [[]], [0], "needs an input and an output width"),
+        ([], [[]], [0], "needs an input and an output"),
+        ([4], [[]], [0], "needs an input and an output"),
         ([4, 3], [[0.1]], [0, 1], r"one row a run \(2\)"),
         ([4, 3], [[0.1], [0.1]], [0], r"one row a run \(1\)"),
         ([4, 3], [[0.1, 0.1]], [0], r"one column a layer that can drop \(1"),
@@ -395,3 +390,17 @@ def test_hidden_drop_spares_the_inputs_and_fits_the_widths(drop, widths):
     row = hidden_drop(drop, widths)
     assert row[0] == 0 and row[1:] == [drop] * (len(widths) - 2)
     assert Cohort(widths, [row], [0]).drops.shape == (1, len(widths) - 1)
+
+
+@pytest.mark.parametrize(("x", "y"), [((2, 6, 3), (1, 6)), ((2, 6, 3), (2, 3)), ((1, 6, 3), (2, 6)), ((2, 6, 4), (2, 6))])
+def test_a_minibatch_for_each_run_is_required(x, y):
+    cohort = Cohort([3, 4, 2], [[0.2, 0.5]] * 2, [0, 1])
+    with pytest.raises(ValueError, match="2 runs"):
+        cohort.backpropagate(torch.zeros(x), torch.zeros(y, dtype=torch.int64), 0)
+
+
+def test_training_leaves_the_weights_open_to_inspection():
+    cohort = Cohort([3, 2], [[0.0]], [0])
+    train(cohort, torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64), updates=1, batch=2, learning_rate=0.1,
+          measure={}, measure_at=[], progress=iter)  # fmt: skip
+    assert cohort.weights[0].numpy().shape == (1, 3, 2)

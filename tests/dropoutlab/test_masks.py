@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import pytest
+import reference
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,9 +119,7 @@ def test_the_order_of_runs_does_not_matter(data, layer, update, shape):
     runs = data.draw(st.lists(st.tuples(seeds, rates), min_size=2, max_size=6))
     order = data.draw(st.permutations(range(len(runs))))
     one = draw([s for s, _ in runs], [d for _, d in runs], layer=layer, update=update, shape=shape)
-    other = draw(
-        [runs[i][0] for i in order], [runs[i][1] for i in order], layer=layer, update=update, shape=shape
-    )
+    other = draw([runs[i][0] for i in order], [runs[i][1] for i in order], layer=layer, update=update, shape=shape)
     assert torch.equal(one[list(order)], other)
 
 
@@ -128,9 +127,7 @@ def test_the_order_of_runs_does_not_matter(data, layer, update, shape):
 def test_what_was_drawn_before_does_not_matter(coordinates, seed):
     worn, drop = Masks([seed]), torch.tensor([0.5])
     for layer, update, shape in coordinates:
-        assert torch.equal(
-            worn.keep(layer, update, shape, drop), Masks([seed]).keep(layer, update, shape, drop)
-        )
+        assert torch.equal(worn.keep(layer, update, shape, drop), Masks([seed]).keep(layer, update, shape, drop))
 
 
 @given(seeds, layers, updates, shapes, st.integers(1, 5))
@@ -232,7 +229,7 @@ def test_no_pair_of_runs_in_a_cohort_is_correlated():
 
 
 def assert_uniform(cells, count):
-    """A chi-square statistic of k - 1 degrees of freedom has mean k - 1 and variance 2 (k - 1); too even is wrong too."""
+    """A chi-square statistic of k - 1 degrees of freedom has mean k - 1, variance 2 (k - 1); too even is wrong too."""
     observed = torch.bincount(cells, minlength=count).double()
     expected = len(cells) / count
     assert expected >= 16
@@ -271,11 +268,27 @@ def test_pairs_of_words_are_uniform(pair, which):
     assert_uniform(byte(a) * 256 + byte(b), LEVELS)
 
 
-# A mask is drawn where its threshold says: what `keep` compares is the word and nothing else.
+# The bits themselves: what is drawn today is drawn in ten years, so that a record can be made again.
 
 
-@given(seeds, st.integers(0, LEVELS - 1))
-def test_a_unit_is_dropped_when_its_word_falls_below_the_rate(seed, level):
-    words = words16(seed, count=64)
-    kept = draw([seed], [level / LEVELS], shape=(1, 64))[0, 0]
-    assert torch.equal(kept, words >= level)
+def test_the_plain_hashes_give_their_published_outputs():
+    # SplitMix64 from states 0 and 1234567; MurmurHash3's finaliser leaves 0 alone.
+    assert reference.splitmix64(0) == 0xE220A8397B1DCDAF
+    assert reference.splitmix64(1234567) == 6457827717110365317
+    assert reference.fmix32(0) == 0 and reference.fmix32(1) == 0x514E28B7
+
+
+@given(seeds, layers, updates, st.integers(1, 9), st.integers(1, 9), st.integers(0, LEVELS - 1))
+def test_a_unit_is_dropped_when_its_word_falls_below_the_rate(seed, layer, update, examples, units, level):
+    kept = draw([seed], [level / LEVELS], layer=layer, update=update, shape=(examples, units))
+    words = [reference.word16(seed, layer, update, position) for position in range(examples * units)]
+    assert kept.flatten().tolist() == [word >= level for word in words]
+
+
+@given(seeds, layers, updates, st.integers(1, 40), st.data())
+def test_a_rate_of_exactly_a_units_word_keeps_it_and_the_next_drops_it(seed, layer, update, units, data):
+    position = data.draw(st.integers(0, units - 1))
+    word = reference.word16(seed, layer, update, position)
+    at, above = draw([seed] * 2, [word / LEVELS, (word + 1) / LEVELS], layer=layer, update=update, shape=(1, units))
+    assert at[0, position]
+    assert not above[0, position] or word == LEVELS - 1  # a rate of 1 is not for masks

@@ -81,7 +81,8 @@ def test_an_example_is_as_likely_in_one_place_as_in_another():
     counts = torch.bincount(cells.flatten(), minlength=examples**2).double()
     expected, freedom = epochs / examples, (examples - 1) ** 2
     statistic = ((counts - expected) ** 2 / expected).sum().item()
-    # Rows and columns sum to the number of epochs; the statistic of such a table is examples / (examples - 1) too small.
+    # Rows and columns sum to the number of epochs; such a statistic is (examples - 1)**2 on average when
+    # it is scaled so.
     assert abs(statistic * (examples - 1) / examples - freedom) < 5 * math.sqrt(2 * freedom)
 
 
@@ -108,7 +109,7 @@ def test_error_percent_is_a_hand_count_for_any_chunk(examples, chunk, runs, seed
             scores = logits[run, example].tolist()
             if scores.index(max(scores)) != y[example].item():
                 wrong += 1
-        assert errors[run] == pytest.approx(100 * wrong / examples, abs=1e-4)
+        assert errors[run] == pytest.approx(100 * wrong / examples, rel=1e-14)
 
 
 def test_error_percent_is_0_for_a_network_that_is_always_right_and_100_for_one_that_never_is():
@@ -189,11 +190,24 @@ def test_a_run_learns_what_it_learns_alone(data):
 
 
 def test_the_history_names_what_was_measured_and_when(data):
-    _, history = trained(data, updates=20, measure_at=[5, 20, 12, 99])
+    _, history = trained(data, updates=20, measure_at=[5, 20, 12])
     assert history.updates == [5, 12, 20]
     assert set(history.errors) == {"train", "test"}
     for series in (*history.errors.values(), history.loss):
         assert [len(runs) for runs in series] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("at", [0, 21])
+def test_measuring_before_the_first_or_after_the_last_update_is_refused(data, at):
+    with pytest.raises(ValueError, match="between 1 and 20"):
+        trained(data, updates=20, measure_at=[5, at])
+
+
+def test_examples_and_classes_must_be_as_many(data):
+    x, y = data["train"]
+    cohort = Cohort([x.shape[1], 10], [[0.0]], [0])
+    with pytest.raises(ValueError, match="examples but"):
+        error_percent(cohort, x, y[:-1])
 
 
 def test_the_last_measurement_is_of_the_network_that_is_left(data):

@@ -1,0 +1,139 @@
+"""What a page may cite: the project's records, literature and snippets, and whether they can be trusted now."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from asrun.errors import AsrunError, Exit
+from asrun.expression import Evaluation, evaluate
+from asrun.freshness import drawing_condition, record_condition
+from asrun.literature import Literature
+from asrun.measure import Measure
+from asrun.model import Condition, Figure, Record, RunName, State, Where
+from asrun.project import Project
+from asrun.snippet import find_snippet, list_snippets
+from asrun.store import Store
+
+__all__ = ["Citation", "Context"]
+
+
+@dataclass
+class Citation:
+    """One place of a page that cites something: a value, a claim, a figure, a work."""
+
+    kind: str
+    text: str
+    where: Where
+    error: AsrunError | None = None
+    evaluation: Evaluation | None = None
+    records: set[RunName] = field(default_factory=set)
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.kind} {self.text}"
+
+
+class Context:
+    """Looks up what pages cite, and remembers what it found.
+
+    Arguments:
+        project: The project.
+        allow_stale: Show stale records (pages mark them) where they are an error otherwise.
+    """
+
+    def __init__(self, project: Project, *, allow_stale: bool = False):
+        self.project, self.allow_stale = project, allow_stale
+        self.store, self.literature = Store(project), Literature(project)
+        self._conditions: dict[RunName, Condition] = {}
+        self.used: set[RunName] = set()
+        """Every record looked up since this was last emptied: a page's records."""
+
+    @cached_property
+    def snippets(self) -> dict[str, Any]:
+        return {snippet.name: snippet for snippet in list_snippets(self.project)}
+
+    def condition(self, record: Record) -> Condition:
+        """Return whether a record is fresh, and its figures too."""
+        if record.run not in self._conditions:
+            snippet = self.snippets[record.run.snippet]
+            condition = record_condition(self.project, snippet, record)
+            if condition.state is State.FRESH:
+                condition = drawing_condition(self.project, snippet, record)
+            self._conditions[record.run] = condition
+        return self._conditions[record.run]
+
+    def best(self, name: str, scale: str | None = None) -> Record:
+        """Return the record that pages show for a snippet.
+
+        Raises:
+            AsrunError: when there is no such snippet or no record, or the record is stale and that is not allowed.
+        """
+        find_snippet(name, self.project)
+        record = self.store.best(name, scale)
+        if record is None:
+            at = f" at scale {scale}" if scale else ""
+            raise AsrunError(f"{name} has no record{at}", remedy=f"run it: asrun run {name}"
+                             + (f" --scale {scale}" if scale else ""))  # fmt: skip
+        condition = self.condition(record)
+        if condition.state is not State.FRESH and not record.damaged and not self.allow_stale:
+            raise AsrunError(
+                f"{record.run} is {condition}",
+                remedy=f"run it again: asrun run {name} --scale {record.run.scale}",
+                exit_code=Exit.STALE,
+            )
+        self.used.add(record.run)
+        return record
+
+    def record(self, name: str, scale: str | None, value: str | None) -> tuple[RunName, dict[str, Any]]:
+        """Return a snippet's values for an expression; see `asrun.expression.Lookup`."""
+        if name not in self.snippets:
+            near = difflib.get_close_matches(name, [*self.snippets, "published"], n=1)
+            raise AsrunError(
+                f"there is no snippet called {name}",
+                remedy=f"did you mean {near[0]}?" if near else f"snippets are: {', '.join(self.snippets)}",
+            )
+        record = self.best(name, scale)
+        if value in record.damaged:
+            raise AsrunError(
+                f"{name}.{value} is not what the run wrote: {self.project.relative(self.store.path(record.run))} was "
+                "changed by hand",
+                remedy=f"restore the record, or make it anew: asrun run {name} --scale {record.run.scale} --rerun",
+            )
+        return record.run, record.values
+
+    def published(self, key: str) -> Measure:
+        """Return a published number for an expression."""
+        known = self.literature.published
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            raise AsrunError(
+                f"there is no published number called {key}",
+                remedy=f"did you mean {near[0]}?" if near else f"published.yml has: {', '.join(known) or 'none'}",
+            )
+        number = known[key]
+        return Measure(number.values, number.axes, number.labels, frozenset([f"published.{key}"]))
+
+    def figure(self, text: str) -> tuple[Record, Figure]:
+        """Find a figure by `snippet` or `snippet.figure`."""
+        name, _, figure = text.partition(".")
+        record = self.best(name)
+        if not record.figures:
+            raise AsrunError(f"{record.run} has no figures", remedy=f"draw them: asrun run {name}")
+        figure = figure or next(iter(record.figures))
+        if figure not in record.figures:
+            near = difflib.get_close_matches(figure, record.figures, n=1)
+            raise AsrunError(
+                f"{name} has no figure called {figure}",
+                remedy=f"did you mean {name}.{near[0]}?" if near else f"it has: {', '.join(record.figures)}",
+            )
+        if damaged := {"figure " + figure} & record.damaged:
+            raise AsrunError(
+                f"{', '.join(damaged)} of {record.run} is not what the run drew: it was changed by hand",
+                remedy=f"draw it anew: asrun run {name} --redraw",
+            )
+        return record, record.figures[figure]
+
+    def evaluate(self, text: str, scale: str | None = None) -> Evaluation:
+        return evaluate(text, self, scale)

@@ -1,0 +1,211 @@
+"""Reads a deck: one Markdown file, cut into slides that remember their line.
+
+The dialect is that of reveal.js, reveal-md and mkslides, so existing decks build unchanged. Where these differ or are
+silent, the choices are:
+
+- A line of exactly `---` always separates slides and `--` or `----` vertical ones, as in reveal-md, with or without blank
+  lines around it. So it is never the underline of a heading: write `## Heading`, or underline with `===` or five dashes.
+  A table's `---|---` row is not exactly `---`, so it stays a table row; `***` draws a rule.
+- A separator inside a closed fence (of any length, indent or quote depth) is code. So is one inside an HTML comment that
+  starts a line, which takes a slide out of the deck. A fence that never closes is text, as it is for Markdown.
+- The first `Note:` or `Notes:` at the start of a line begins the notes; a later one is a word of theirs.
+- Blank slides between separators are kept (a pause is a slide too); blank ones at the ends of the file are not slides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from asrun.errors import AsrunError
+from asrun.fences import end_of_fence
+from asrun.model import Where
+
+__all__ = ["Deck", "Slide", "Stack", "parse_attributes", "parse_deck"]
+
+
+@dataclass(frozen=True)
+class Slide:
+    """One slide: Markdown for the audience, Markdown for the speaker, and where they are in the file."""
+
+    source: str
+    line: int
+    notes: str = ""
+    notes_line: int = 0
+    """Line of the first word of the notes; 0 where there are none."""
+    attributes: dict[str, str] = field(default_factory=dict)
+    """What `<!-- .slide: … -->` asks for on the section."""
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing was written on it."""
+        return not (self.source or self.notes or self.attributes)
+
+
+Stack = tuple[Slide, ...]
+"""Slides one under the other: one step to the right in the deck."""
+
+
+@dataclass(frozen=True)
+class Deck:
+    """A parsed deck."""
+
+    path: str
+    meta: dict[str, Any]
+    """The front matter."""
+    slides: tuple[Stack, ...]
+
+    def __str__(self) -> str:
+        return self.path
+
+    def setting(self, *names: str) -> Any:
+        """The first of these front matter keys that is set, also under mkslides' `slides:`."""
+        nested = self.meta.get("slides")
+        for scope in (self.meta, nested if isinstance(nested, dict) else {}):
+            for name in names:
+                if scope.get(name) is not None:
+                    return scope[name]
+        return None
+
+
+SEPARATOR = r"^---[ \t]*$\n?"
+VERTICAL = r"^(?:--|----)[ \t]*$\n?"
+NOTES = r"^[ \t]*notes?:"
+
+_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_COMMENT = re.compile(r" {0,3}<!--(?!\s*\.(?:slide|element)\b)")
+_SLIDE = re.compile(r"<!--\s*\.slide:\s*(.*?)\s*-->", re.DOTALL)
+_ATTRIBUTE = re.compile(r"""([^\s"'=<>/]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
+
+
+def parse_deck(text: str, path: str) -> Deck:
+    """Cut the text of a deck into slides.
+
+    Arguments:
+        text: The whole file.
+        path: What errors call it.
+    """
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    meta, start = _front_matter(text, path)
+    deck = Deck(path, meta, ())
+    bare = _without_code(text, start)
+    horizontal = _pattern(deck, SEPARATOR, "separator")
+    vertical = _pattern(deck, VERTICAL, "verticalSeparator", "separator_vertical")
+    notes = _pattern(deck, NOTES, "notesSeparator", "separator_notes", flags=re.IGNORECASE)
+
+    stacks: list[list[Slide]] = [[]]
+    for begin, end, opens_stack in _cuts(bare, start, horizontal, vertical):
+        if opens_stack:
+            stacks.append([])
+        stacks[-1].append(_slide(text, bare, begin, end, notes))
+    slides = _trimmed(stacks)
+    if not slides:
+        raise AsrunError("This deck has no slides.", where=Where(path, 1), remedy="Write one, or remove the file.")
+    return Deck(path, meta, slides)
+
+
+def parse_attributes(text: str) -> dict[str, str]:
+    """Read `key="value" flag` as HTML does; an attribute without a value gets an empty one."""
+    return {match[1]: match[2] or match[3] or match[4] or "" for match in _ATTRIBUTE.finditer(text)}
+
+
+def _front_matter(text: str, path: str) -> tuple[dict[str, Any], int]:
+    """The mapping between the first two `---` lines, and where the slides begin. Anything else there is a slide."""
+    match = _FRONT_MATTER.match(text)
+    if not match:
+        return {}, 0
+    try:
+        meta = yaml.safe_load(match[1])
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise AsrunError(
+            f"The front matter is not YAML: {getattr(error, 'problem', None) or error}.",
+            where=Where(path, mark.line + 2 if mark else 1),
+            remedy="Quote values that contain a colon; a deck without front matter must not begin with `---`.",
+        ) from None
+    if isinstance(meta, dict):
+        return meta, match.end()
+    return ({}, match.end()) if not match[1].strip() else ({}, 0)
+
+
+def _without_code(text: str, start: int) -> str:
+    """The text with closed fences and multi-line comments overwritten, so that offsets stay and nothing in them matches."""
+    lines, pieces, at = text[start:].split("\n"), [], 0
+    while at < len(lines):
+        last = _end_of_block(lines, at)
+        block = "\n".join(lines[at : last + 1])
+        pieces.append("\0" * len(block) if last > at else block)
+        at = last + 1
+    return text[:start] + "\n".join(pieces)
+
+
+def _end_of_block(lines: list[str], at: int) -> int:
+    """The last line of the fence or comment that line `at` opens, or `at` where it opens none or never closes."""
+    if _COMMENT.match(lines[at]):
+        return next((n for n in range(at, len(lines)) if "-->" in lines[n]), at)
+    return end_of_fence(lines, at)
+
+
+def _pattern(deck: Deck, default: str, *names: str, flags: int = 0) -> re.Pattern[str]:
+    wanted = deck.setting(*names)
+    try:
+        return re.compile(default if wanted is None else str(wanted), re.MULTILINE | flags)
+    except re.error as error:
+        raise AsrunError(
+            f"`{names[0]}` is not a regular expression: {error}.",
+            where=Where(deck.path, 1),
+            remedy=f"Mend it in the front matter, or leave it out: {default!r} is used then.",
+        ) from None
+
+
+def _cuts(
+    bare: str, start: int, horizontal: re.Pattern[str], vertical: re.Pattern[str]
+) -> Iterator[tuple[int, int, bool]]:
+    """Begin and end of each slide, and whether it opens a stack."""
+    found = [(m.start(), m.end(), True) for m in horizontal.finditer(bare, start) if m.end() > m.start()]
+    found += [(m.start(), m.end(), False) for m in vertical.finditer(bare, start) if m.end() > m.start()]
+    begin, opens_stack = start, True
+    for at, end, across in sorted(found, key=lambda cut: (cut[0], -cut[1])):
+        if at < begin:  # overlaps the one before: the two patterns share characters
+            continue
+        yield begin, at, opens_stack
+        begin, opens_stack = end, across
+    yield begin, len(bare), opens_stack
+
+
+def _slide(text: str, bare: str, begin: int, end: int, notes: re.Pattern[str]) -> Slide:
+    mark = notes.search(bare, begin, end)
+    attributes: dict[str, str] = {}
+    shown = text[begin : mark.start() if mark else end]
+    # From the last comment to the first, so that offsets before it stay right.
+    for comment in reversed(list(_SLIDE.finditer(bare, begin, begin + len(shown)))):
+        attributes = parse_attributes(comment[1]) | attributes
+        at, stop = comment.start() - begin, comment.end() - begin
+        shown = shown[:at] + "\n" * comment[0].count("\n") + shown[stop:]
+    source, line = _stripped(shown, text.count("\n", 0, begin) + 1)
+    if not mark:
+        return Slide(source, line, attributes=attributes)
+    said, notes_line = _stripped(text[mark.end() : end].lstrip(" \t"), text.count("\n", 0, mark.end()) + 1)
+    return Slide(source, line, said, notes_line if said else 0, attributes)
+
+
+def _stripped(text: str, line: int) -> tuple[str, int]:
+    """Text without the blank lines around it, and the line it then begins at. An indent is kept: it may be code."""
+    lines = text.split("\n")
+    first = next((n for n, content in enumerate(lines) if content.strip()), None)
+    return ("", line) if first is None else ("\n".join(lines[first:]).rstrip(), line + first)
+
+
+def _trimmed(stacks: list[list[Slide]]) -> tuple[Stack, ...]:
+    """The stacks without the blank slides before the first and after the last written one."""
+    for end in (0, -1):
+        while stacks and (not stacks[end] or stacks[end][end].blank):
+            if stacks[end]:
+                stacks[end].pop(end)
+            if not stacks[end]:
+                stacks.pop(end)
+    return tuple(tuple(stack) for stack in stacks)

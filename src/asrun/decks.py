@@ -1,0 +1,81 @@
+"""The decks of a project, made with the same Markdown as its pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from markdown import Markdown
+
+from asrun.context import Citation, Context
+from asrun.deck import Deck, parse_deck
+from asrun.errors import AsrunError
+from asrun.extension import AsrunExtension
+from asrun.slides import render_deck, write_deck
+
+__all__ = ["Rendered", "list_decks", "render", "write"]
+
+_EXTENSIONS = [
+    "abbr", "admonition", "attr_list", "def_list", "footnotes", "md_in_html", "tables",
+    "pymdownx.betterem", "pymdownx.details", "pymdownx.emoji", "pymdownx.highlight", "pymdownx.inlinehilite",
+    "pymdownx.superfences", "pymdownx.tabbed", "pymdownx.tasklist", "pymdownx.tilde",
+]  # fmt: skip
+_OPTIONS = {"pymdownx.tabbed": {"alternate_style": True}, "pymdownx.highlight": {"use_pygments": True}}
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A deck as HTML, and what it cites."""
+
+    deck: Deck
+    html: str
+    citations: list[Citation]
+
+
+def list_decks(context: Context) -> list[Path]:
+    """List the deck files of a project."""
+    return sorted(context.project.slides.glob("[!_]*.md"))
+
+
+def render(path: Path, context: Context, *, strict: bool = True) -> Rendered:
+    """Render one deck.
+
+    Raises:
+        AsrunError: when it is strict, and something on a slide is wrong.
+    """
+    shown = context.project.relative(path)
+    deck = parse_deck(path.read_text("utf-8"), shown)
+    lesson = deck.meta.get("lesson")
+    convert = _Converter(context, shown, strict=strict)
+    site_root = "../../"
+    if lesson and not (context.project.docs / f"{lesson}.md").is_file():
+        raise AsrunError(
+            f"{shown} belongs to the lesson {lesson}, which does not exist",
+            remedy=f"its front matter names a page under {context.project.relative(context.project.docs)}, without .md",
+        )
+    html = render_deck(
+        deck, convert, assets="../assets", site_root=site_root, lesson=f"{site_root}{lesson}/" if lesson else None
+    )
+    return Rendered(deck, html, convert.citations)
+
+
+def write(rendered: Rendered, folder: Path, context: Context) -> None:
+    """Write a rendered deck into its folder under `slides/` of a site."""
+    write_deck(rendered.deck, rendered.html, folder, source=context.project.slides)
+
+
+class _Converter:
+    """Converts the Markdown of one slide after another, and keeps what they cite."""
+
+    def __init__(self, context: Context, path: str, *, strict: bool):
+        self.citations: list[Citation] = []
+        self.extension = AsrunExtension(context=context, page=path, site_root="../../", strict=strict)
+        self.markdown = Markdown(extensions=[*_EXTENSIONS, self.extension], extension_configs=_OPTIONS)
+
+    def __call__(self, text: str, line: int) -> str:
+        self.extension.setConfig("first_line", line)
+        html = self.markdown.reset().convert(text)
+        self.citations += self.extension.page.citations
+        return html
+
+

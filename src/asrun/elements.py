@@ -1,0 +1,163 @@
+"""Build the HTML of figures, claims and provenance as element trees, so that nothing has to be escaped by hand."""
+
+from __future__ import annotations
+
+import posixpath
+import xml.etree.ElementTree as etree
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from markdown.util import AtomicString
+
+from asrun.formats import describe, format_measure, format_seconds, plural
+from asrun.literature import Entry, Literature
+from asrun.measure import Measure
+from asrun.model import Condition, Record, RunName, State
+from asrun.statistics import LEVEL, Comparison
+
+__all__ = ["Links", "element", "error_box", "evidence", "provenance", "record_anchor"]
+
+RECORDS_PAGE = "about/records.md"
+REFERENCES_PAGE = "references/index.md"
+
+
+def element(tag: str, *children: etree.Element | str, classes: str = "", **attributes: str) -> etree.Element:
+    """Make an element; strings among its children are text that Markdown does not look into."""
+    made = etree.Element(tag, {"class": classes} | attributes if classes else attributes)
+    append(made, children)
+    return made
+
+
+def append(parent: etree.Element, children: Iterable[etree.Element | str]) -> None:
+    """Add children, text among them, at the end of an element."""
+    for child in children:
+        if isinstance(child, etree.Element):
+            parent.append(child)
+        elif len(parent):
+            parent[-1].tail = AtomicString((parent[-1].tail or "") + child)
+        else:
+            parent.text = AtomicString((parent.text or "") + child)
+
+
+@dataclass(frozen=True)
+class Links:
+    """Makes links from one page to others.
+
+    Arguments:
+        page: The page's path in the documentation folder, as in `lessons/07.md`.
+        site_root: Where the site's root is, seen from the finished page, for pages that MkDocs does not render; without
+            it, links name source files, and the host turns them into addresses.
+    """
+
+    page: str
+    site_root: str | None = None
+
+    def to(self, target: str, anchor: str = "") -> str:
+        """Return a link to a page or file of the documentation, by its path there."""
+        if self.site_root is None:
+            target = posixpath.relpath(target, posixpath.dirname(self.page) or ".")
+        else:
+            if target.endswith(".md"):
+                target = target.removesuffix(".md").removesuffix("index").rstrip("/")
+                target += "/" if target else ""
+            target = self.site_root + target
+        return target + (f"#{anchor}" if anchor else "")
+
+
+def record_anchor(run: RunName) -> str:
+    return f"{run.snippet}-{run.scale}-{run.device}"
+
+
+def error_box(text: str, tag: str = "div") -> etree.Element:
+    """Make what a page shows in a preview where something is wrong."""
+    return element(tag, text, classes="asrun-error", role="alert")
+
+
+def stale_note(condition: Condition) -> etree.Element | None:
+    """Say that a record is stale, where that is allowed to be shown."""
+    if condition.state is State.FRESH:
+        return None
+    return element("p", f"Not up to date ({condition}).", classes="asrun-stale", role="note")
+
+
+def provenance(record: Record, condition: Condition, links: Links) -> etree.Element:
+    """Say how a record came to be: what a reader needs to judge it, and to make it again."""
+    made, run = record.provenance, record.run
+    seeds = record.parameters.get("seeds")
+    rows: list[tuple[str, list[etree.Element | str]]] = [
+        ("Question", [record.question]),
+        ("Scale", [run.scale + ": " + ", ".join(f"{k} {describe(v)}" for k, v in record.parameters.items())]),
+        ("Run", [
+            f"{made.when[:10]}, {format_seconds(made.seconds)} on {run.device} ({made.device}), "
+            f"{describe(round(made.peak_memory_mb))} MB at its peak" + (f", {plural(seeds, 'seed')}" if seeds else "")
+        ]),
+        ("With", [", ".join(f"{name} {version}" for name, version in made.versions.items())]
+                 + ([f"; commit {made.commit}"] if made.commit else [])),
+        ("Again", [element("code", made.command)]),
+        ("Look", [
+            element("a", "source", href=links.to(f"snippets/{run.snippet}.py")), ", ",
+            element("a", "record", href=links.to(f"snippets/records/{run.snippet}/{run.scale}-{run.device}.json")), ", ",
+            element("a", "all records", href=links.to(RECORDS_PAGE, record_anchor(run))),
+        ]),
+    ]  # fmt: skip
+    table = element("dl", classes="asrun-facts")
+    for term, facts in rows:
+        append(table, [element("dt", term), element("dd", *facts)])
+    label = f"{run.snippet}, {run.scale}, {run.device}" + ("" if condition.state is State.FRESH else f", {condition.state}")
+    return element("details", element("summary", "How this was made ", element("small", label)), table,
+                   classes="asrun-provenance")  # fmt: skip
+
+
+def citation(entry: Entry, links: Links) -> etree.Element:
+    """Make the link that running text has for a work."""
+    return element("a", entry.short, classes="asrun-citation", href=links.to(REFERENCES_PAGE, entry.key))
+
+
+def bibliography(entries: Iterable[Entry]) -> etree.Element:
+    """Make the list of works."""
+    made = element("ul", classes="asrun-bibliography")
+    for entry in sorted(entries, key=lambda entry: (entry.authors, entry.year)):
+        parts: list[etree.Element | str] = [f"{'; '.join(entry.authors)} ({entry.year}). ", element("cite", entry.title)]
+        parts.append(f". {entry.container}." if entry.container else ".")
+        if entry.url:
+            parts += [" ", element("a", entry.url.split("://")[-1], href=entry.url)]
+        made.append(element("li", *parts, id=entry.key))
+    return made
+
+
+def evidence(comparisons: Iterable[Comparison], literature: Literature, links: Links) -> list[etree.Element]:
+    """Show what decided a claim: both sides of each comparison, the test, and where the numbers come from."""
+    shown = []
+    for each in comparisons:
+        rows = [element("tr", element("th", "", scope="col"), element("th", "value", scope="col"),
+                        element("th", "n", scope="col"), element("th", "from", scope="col"))]  # fmt: skip
+        for side in (each.left, each.right):
+            rows.append(element("tr", element("th", element("code", side.text), scope="row"),
+                                element("td", format_measure(side)), element("td", _n(side)),
+                                element("td", *_from(side, literature, links))))  # fmt: skip
+        chance = "" if each.p_value is None else f", p {_p(each.p_value)} (level {LEVEL:g})"
+        shown.append(element("table", *rows))
+        shown.append(element("p", element("code", f"{each.left.text} {each.sign} {each.right.text}"),
+                             f" {'holds' if each.holds else 'does not hold'}: {each.test}{chance}."))  # fmt: skip
+    return shown
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+def _n(side: Measure) -> str:
+    return str(len(side.values)) if side.is_sample else "1"
+
+
+def _from(side: Measure, literature: Literature, links: Links) -> list[etree.Element | str]:
+    parts: list[etree.Element | str] = []
+    for source in sorted(side.sources, key=str):
+        if parts:
+            parts.append(", ")
+        if isinstance(source, RunName):
+            parts.append(element("a", str(source), href=links.to(RECORDS_PAGE, record_anchor(source))))
+        else:
+            number = literature.published[str(source).removeprefix("published.")]
+            parts += [citation(literature.entries[number.cite], links), f", {number.where}"]
+    return parts or ["stated"]

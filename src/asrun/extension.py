@@ -1,0 +1,222 @@
+"""The Python-Markdown extension: values, claims, figures, snippets and literature in any Markdown page.
+
+    markdown.Markdown(extensions=["asrun"], extension_configs={"asrun": {"page": "docs/lessons/01.md"}})
+
+It knows no host: MkDocs, the deck renderer and the tests use the same one.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as etree
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from markdown import Markdown
+from markdown.inlinepatterns import InlineProcessor
+from markdown.postprocessors import Postprocessor
+from markdown.preprocessors import Preprocessor
+from pymdownx.blocks import BlocksExtension, BlocksProcessor
+
+from asrun.blocks import BLOCKS
+from asrun.context import Citation, Context
+from asrun.elements import RECORDS_PAGE, Links, citation, element, error_box, record_anchor
+from asrun.errors import AsrunError, Problems
+from asrun.formats import format_measure
+from asrun.mathml import MathExtension
+from asrun.model import RunName, Where
+from asrun.positions import BAR, MARK, mark_lines, strip_marks
+from asrun.project import find_project
+
+__all__ = ["AsrunExtension", "Page", "makeExtension"]
+
+
+@dataclass
+class Page:
+    """One page while it is being converted: where it is, what it cites, what is wrong with it."""
+
+    context: Context
+    path: str
+    links: Links
+    lines: list[str] = field(default_factory=list)
+    citations: list[Citation] = field(default_factory=list)
+    headers: dict[int, str] = field(default_factory=dict)
+    """Our blocks that the text starts and that nothing has understood yet, by line."""
+
+    def where(self, line: int | None) -> Where:
+        return Where(self.path or "this page", line)
+
+    def cite(self, kind: str, text: str, line: int | None) -> Citation:
+        """Note that the page cites something."""
+        self.citations.append(Citation(kind, text, self.where(line)))
+        return self.citations[-1]
+
+    def fail(self, cited: Citation, error: AsrunError) -> str:
+        """Note that a citation cannot be honoured; return what to show in its place."""
+        if error.where:
+            # The place of the citation comes first; what it points at is told in the sentence.
+            error.what = f"{error.where}: {error.what}"
+        error.where = cited.where
+        cited.error = error
+        return str(error)
+
+    @property
+    def problems(self) -> list[AsrunError]:
+        return [cited.error for cited in self.citations if cited.error]
+
+
+class AsrunExtension(BlocksExtension):
+    """Registers the blocks and inlines of asrun.
+
+    Options:
+        context: The `Context` to look things up in; by default, that of the project around the working folder.
+        page: The page's path in the project, for messages and links.
+        first_line: Number of the text's first line in its file (after front matter, more than 1).
+        site_root: See `asrun.elements.Links`.
+        strict: Raise the page's problems when it is converted; otherwise they are only shown on it, and noted.
+    """
+
+    def __init__(self, *args: Any, **options: Any):
+        self.config = {
+            "context": [None, "what to look things up in"],
+            "page": ["", "path of the page in the project"],
+            "first_line": [1, "line of the text's first line in its file"],
+            "site_root": [None, "where the site's root is, seen from the page"],
+            "strict": [True, "raise what is wrong"],
+        }
+        super().__init__(*args, **options)
+
+    def extendMarkdownBlocks(self, md: Markdown, block_mgr: BlocksProcessor) -> None:
+        md.registerExtension(self)
+        self.context = self.getConfig("context") or Context(find_project())
+        self.math = MathExtension(locate=self._locate)
+        self.reset()
+        md.preprocessors.register(_MarkPreprocessor(md, self), "asrun-mark", 29)
+        md.inlinePatterns.register(_ValueInline(rf"\{{\{{{MARK}(.*?)\}}\}}", md, self), "asrun-value", 185)
+        md.inlinePatterns.register(_CitationInline(rf"\[@{MARK}([^\]]+)\]", md, self), "asrun-citation", 184)
+        md.postprocessors.register(_LastPostprocessor(md, self), "asrun-last", -10)
+        for block in BLOCKS:
+            block_mgr.register(block, {"extension": self})
+        self.math.extendMarkdown(md)
+
+    def reset(self) -> None:
+        """Start a new page."""
+        path, project = self.getConfig("page"), self.context.project
+        full = project.root / path
+        inside = full.relative_to(project.docs).as_posix() if full.is_relative_to(project.docs) else Path(path).name
+        self.page = Page(self.context, path, Links(inside, self.getConfig("site_root")))
+        self.math.setConfig("page", path)
+
+    def _locate(self, formula: str) -> Where | None:
+        """Find the line of a formula: that of the first line of the page that has its first line."""
+        wanted = formula.strip().split("\n")[0]
+        for at, line in enumerate(self.page.lines):
+            if wanted and wanted in line:
+                return self.page.where(self.getConfig("first_line") + at)
+        return None
+
+
+class _MarkPreprocessor(Preprocessor):
+    def __init__(self, md: Markdown, extension: AsrunExtension):
+        super().__init__(md)
+        self.extension = extension
+
+    def run(self, lines: list[str]) -> list[str]:
+        names = [block.NAME for block in BLOCKS]
+        marked, headers = mark_lines(lines, self.extension.getConfig("first_line"), names)
+        self.extension.page.headers |= headers
+        self.extension.page.lines = lines
+        return marked
+
+
+class _Inline(InlineProcessor):
+    def __init__(self, pattern: str, md: Markdown, extension: AsrunExtension):
+        super().__init__(pattern, md)
+        self.extension = extension
+
+
+class _ValueInline(_Inline):
+    """`{{ snippet.value | format }}`, `{{ published.key }}`."""
+
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[etree.Element, int, int]:  # type: ignore[override]
+        page = self.extension.page
+        text, _, spec = m[2].partition(BAR)
+        text = text.strip()
+        cited = page.cite("value", text, int(m[1]))
+        try:
+            if not text:
+                raise AsrunError("there is no value between {{ and }}", remedy="write {{ snippet.value }}")
+            cited.evaluation = page.context.evaluate(text)
+            result = cited.evaluation.result
+            shown = format_measure(result, spec.strip())
+        except AsrunError as error:
+            return error_box(page.fail(cited, error), "span"), m.start(0), m.end(0)
+        cited.records = {source for source in result.sources if isinstance(source, RunName)}
+        published = [str(each).removeprefix("published.") for each in result.sources if not isinstance(each, RunName)]
+        if cited.records:
+            run = min(cited.records)
+            note = f"{text}, from {run}" + (f": mean ± standard deviation of {result.values.size} seeds"
+                                            if result.is_sample else "")  # fmt: skip
+            target = page.links.to(RECORDS_PAGE, record_anchor(run))
+        elif published:
+            number = page.context.literature.published[published[0]]
+            entry = page.context.literature.entries[number.cite]
+            note = f"{entry.short}, {number.where}: {number.what} ({number.how})"
+            target = page.links.to("references/index.md", number.cite)
+        else:
+            return element("span", shown, classes="asrun-value"), m.start(0), m.end(0)
+        kind = "asrun-value" if cited.records else "asrun-value asrun-published"
+        return element("a", shown, classes=kind, href=target, title=note), m.start(0), m.end(0)
+
+
+class _CitationInline(_Inline):
+    """`[@key]`, or `[@one; @two]`."""
+
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[etree.Element, int, int]:  # type: ignore[override]
+        page = self.extension.page
+        shown = element("span", "(", classes="asrun-citations")
+        for at, key in enumerate(re.split(r"[;,]", m[2])):
+            key = strip_marks(key).strip().removeprefix("@")
+            cited = page.cite("citation", key, int(m[1]))
+            entry = page.context.literature.entries.get(key)
+            if at:
+                shown[-1].tail = "; "
+            if entry is None:
+                known = ", ".join(page.context.literature.entries)
+                problem = AsrunError(f"there is no {key} in references.bib", remedy=f"it has: {known}")
+                shown.append(error_box(page.fail(cited, problem), "span"))
+            else:
+                shown.append(citation(entry, page.links))
+        shown[-1].tail = ")"
+        return shown, m.start(0), m.end(0)
+
+
+_CODE = re.compile(r"<(code|pre)\b.*?</\1>", re.DOTALL)
+
+
+class _LastPostprocessor(Postprocessor):
+    """Strips marks, finds what nobody understood, and raises what is wrong."""
+
+    def __init__(self, md: Markdown, extension: AsrunExtension):
+        super().__init__(md)
+        self.extension = extension
+
+    def run(self, text: str) -> str:
+        page = self.extension.page
+        for line, name in sorted(page.headers.items()):
+            problem = AsrunError(
+                f"this {name} block was not understood",
+                remedy="options are indented by four spaces right under the header, as YAML; the block ends with ///",
+            )
+            page.fail(page.cite(name, "", line), problem)
+        for left in re.finditer(rf"\{{\{{{MARK}", _CODE.sub("", text)):
+            problem = AsrunError("this {{ … }} was not replaced", remedy="in raw HTML, add markdown=1 to the element")
+            page.fail(page.cite("value", "", int(left[1])), problem)
+        if self.extension.getConfig("strict") and page.problems:
+            raise Problems(page.problems)
+        return strip_marks(text)
+
+
+def makeExtension(**options: Any) -> AsrunExtension:
+    return AsrunExtension(**options)

@@ -1,0 +1,81 @@
+"""Write numbers for readers: as many digits as the spread allows, thousands apart, a real minus sign."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from asrun.errors import AsrunError
+from asrun.measure import Measure
+
+__all__ = ["format_measure", "format_seconds"]
+
+THIN = "\u202f"
+"""A narrow space that does not break: the SI's separator of thousands."""
+
+
+def format_measure(measure: Measure, spec: str = "") -> str:
+    """Write a value: `1.34 ± 0.05` with seeds, `12 000` without.
+
+    Arguments:
+        measure: A single number, one number a seed, or a word.
+        spec: A Python format specification, as in `.2f` or `.1%`. By default a spread decides the digits (two of its
+            own when it starts with 1, one otherwise), integers are whole, and other numbers have three digits.
+
+    Raises:
+        AsrunError: when the value is a table, or the specification does not fit it.
+    """
+    if isinstance(measure.values, (str, bool)) or measure.values is None:
+        return str(measure.values)
+    mean = measure.number()
+    try:
+        if measure.is_sample and len(measure.values) > 1:
+            spread = float(np.std(measure.values, ddof=1))
+            return f"{_number(mean, spec or _spec(spread))} ± {_number(spread, spec or _spec(spread))}"
+        whole = measure.values.dtype.kind in "iu"
+        return _number(int(mean) if whole and not spec else mean, spec or ("d" if whole else ".3g"))
+    except ValueError as error:
+        raise AsrunError(
+            f"{spec!r} is not a format for {measure.text or mean} ({error})",
+            remedy="use Python's: .2f for two decimals, .1% for a percentage, nothing for what fits",
+        ) from error
+
+
+def _spec(spread: float) -> str:
+    if spread == 0 or not math.isfinite(spread):
+        return ".3g"
+    exponent = math.floor(math.log10(spread))
+    digits = 1 if spread / 10**exponent < 2 else 0
+    return f".{max(0, digits - exponent)}f"
+
+
+def _number(number: float | int, spec: str) -> str:
+    text = format(number, spec)
+    if "e" in text:
+        mantissa, _, exponent = text.partition("e")
+        return f"{mantissa} × 10^{int(exponent)}".replace("-", "\u2212")
+    sign, digits = ("\u2212", text[1:]) if text.startswith("-") else ("", text)
+    whole, point, rest = digits.partition(".")
+    if whole.isdigit() and len(whole) > 4:
+        whole = f"{int(whole):,}".replace(",", THIN)
+    return sign + whole + point + rest
+
+
+def format_seconds(seconds: float) -> str:
+    """Write a duration as people say it: `8.1 s`, `44 min`, `1 h 12 min`."""
+    if seconds < 100:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun: `1 run`, `3 runs`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def describe(value: Any) -> str:
+    """Write a parameter as a reader would: `width 512`."""
+    return f"{value:,}".replace(",", THIN) if isinstance(value, int) and not isinstance(value, bool) else str(value)

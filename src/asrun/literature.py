@@ -1,0 +1,155 @@
+"""What others published: the bibliography, and numbers with their source.
+
+`docs/references/references.bib` holds the bibliography. `docs/references/published.yml` holds numbers:
+
+    fig9a_test:
+      cite: srivastava2014
+      where: "Figure 9a, section 7.3"
+      how: "read from the vector graphics of the figure"
+      what: "test error in percent, hidden units of three layers kept with probability keep"
+      unit: "%"
+      table: {file: jmlr2014.json, at: fig9a_n_fixed.test, axes: {keep: p}, value: err}
+
+A single number has `value: 1.06` in place of `table`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import bibtexparser
+import numpy as np
+import yaml
+
+from asrun.errors import AsrunError
+from asrun.model import Where
+from asrun.project import Project
+
+__all__ = ["Entry", "Literature", "Published"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One item of the bibliography."""
+
+    key: str
+    authors: tuple[str, ...]
+    """Family names first: "Srivastava, Nitish"."""
+    title: str
+    year: str
+    container: str
+    """Journal, volume and pages, or proceedings, or publisher."""
+    url: str
+
+    @property
+    def short(self) -> str:
+        """Return the name used in running text: `Srivastava et al. 2014`."""
+        families = [author.partition(",")[0] for author in self.authors]
+        names = " and ".join(families) if len(families) < 3 else f"{families[0]} et al."
+        return f"{names} {self.year}"
+
+
+@dataclass(frozen=True)
+class Published:
+    """One published number or table of numbers, and where it stands."""
+
+    key: str
+    values: np.ndarray
+    axes: tuple[str, ...]
+    labels: dict[str, np.ndarray]
+    cite: str
+    where: str
+    how: str
+    what: str
+    unit: str
+
+
+class Literature:
+    """The bibliography and the published numbers of a project.
+
+    Raises:
+        AsrunError: when a file cannot be read, or an entry lacks something.
+    """
+
+    def __init__(self, project: Project):
+        self.project = project
+
+    @cached_property
+    def entries(self) -> dict[str, Entry]:
+        path = self.project.references / "references.bib"
+        if not path.is_file():
+            return {}
+        library = bibtexparser.parse_string(path.read_text("utf-8"))
+        for broken in library.failed_blocks:
+            raise AsrunError(
+                f"this BibTeX entry cannot be read: {broken.error}",
+                where=Where(self.project.relative(path), (broken.start_line or 0) + 1),
+                remedy="look for a missing brace or comma",
+            )
+        return {entry.key: _entry(entry.key, {f.key: _plain(str(f.value)) for f in entry.fields})
+                for entry in library.entries}  # fmt: skip
+
+    @cached_property
+    def published(self) -> dict[str, Published]:
+        path = self.project.references / "published.yml"
+        if not path.is_file():
+            return {}
+        where = Where(self.project.relative(path))
+        found = {}
+        for key, item in (yaml.safe_load(path.read_text("utf-8")) or {}).items():
+            try:
+                values, axes, labels = self._values(path.parent, item)
+                found[key] = Published(
+                    key, values, axes, labels,
+                    **{name: str(item[name]) for name in ("cite", "where", "how", "what")}, unit=item.get("unit", ""),
+                )  # fmt: skip
+            except (KeyError, TypeError, ValueError, OSError) as error:
+                raise AsrunError(
+                    f"the published number {key} cannot be read: {error!r}",
+                    where=where,
+                    remedy="it needs cite, where, how, what, and value or table; see asrun.literature",
+                ) from error
+            if found[key].cite not in self.entries:
+                raise AsrunError(
+                    f"{key} cites {found[key].cite}, which is not in references.bib",
+                    where=where,
+                    remedy=f"references.bib has: {', '.join(self.entries)}",
+                )
+        return found
+
+    def _values(self, folder: Path, item: dict[str, Any]) -> tuple[np.ndarray, tuple[str, ...], dict[str, np.ndarray]]:
+        if "value" in item:
+            return np.asarray(item["value"] if isinstance(item["value"], int) else float(item["value"])), (), {}
+        table = item["table"]
+        rows = json.loads((folder / table["file"]).read_text("utf-8"))
+        for step in table["at"].split("."):
+            rows = rows[step]
+        ((axis, column),) = table["axes"].items()
+        values = np.array([row[table["value"]] for row in rows], dtype=float)
+        return values, (axis,), {axis: np.array([row[column] for row in rows], dtype=float)}
+
+
+def _plain(text: str) -> str:
+    """Take BibTeX's braces and dashes out of a field."""
+    return text.replace("{", "").replace("}", "").replace("--", "–").strip()
+
+
+def _entry(key: str, fields: dict[str, str]) -> Entry:
+    where = fields.get("journal") or fields.get("booktitle") or fields.get("publisher") or fields.get("note", "")
+    if volume := fields.get("volume"):
+        where += f" {volume}" + (f"({fields['number']})" if "number" in fields else "")
+    if pages := fields.get("pages"):
+        where += f", {pages}"
+    url = fields.get("url") or (f"https://doi.org/{fields['doi']}" if "doi" in fields else "")
+    return Entry(
+        key=key,
+        authors=tuple(author.strip() for author in fields.get("author", "").split(" and ") if author.strip()),
+        title=fields.get("title", ""),
+        year=fields.get("year", ""),
+        container=where,
+        url=url,
+    )

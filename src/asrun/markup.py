@@ -1,0 +1,132 @@
+"""Edits rendered HTML at its tags and leaves every other character alone, which a parse and a rewrite would not."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from asrun.deck import parse_attributes
+
+__all__ = ["Tag", "edited", "element_comments", "insides", "lazy_frames", "own_ids", "read_tags", "with_attributes"]
+
+_TAG = re.compile(
+    r"<!--(?P<comment>.*?)-->"
+    r"|<(?P<raw>script|style)\b.*?</(?P=raw)\s*>"
+    r"|<(?P<close>/?)(?P<name>[a-zA-Z][^\s/>]*)(?P<rest>(?:\"[^\"]*\"|'[^']*'|[^'\">])*)>",
+    re.DOTALL | re.IGNORECASE,
+)
+_VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
+_ELEMENT = re.compile(r"\s*\.element\s*:?\s*(.*?)\s*\Z", re.DOTALL)
+_ID = re.compile(r"""\s(?:id|name)=["']([^"']+)["']""")
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A start tag, an end tag or a comment, and where it stands."""
+
+    kind: str
+    """`start`, `end` or `comment`."""
+    name: str
+    """Name of the element, or text of the comment."""
+    start: int
+    end: int
+    text: str
+
+
+def read_tags(markup: str) -> Iterator[Tag]:
+    """The tags and comments of well-formed HTML, in order. Scripts and style sheets are passed over."""
+    for match in _TAG.finditer(markup):
+        if match["raw"]:
+            continue
+        if match["comment"] is not None:
+            yield Tag("comment", match["comment"], *match.span(), match[0])
+            continue
+        name = match["name"].lower()
+        yield Tag("end" if match["close"] else "start", name, *match.span(), match[0])
+        if not match["close"] and (name in _VOID or match["rest"].endswith("/")):
+            yield Tag("end", name, match.end(), match.end(), "")
+
+
+def with_attributes(tag: str, attributes: dict[str, str]) -> str:
+    """A start tag with attributes set; classes are added to those it has."""
+    has = parse_attributes(tag[1:-1].rstrip("/").partition(" ")[2])
+    has = {key: html.unescape(value) for key, value in has.items()}
+    if "class" in has and "class" in attributes:
+        attributes = attributes | {"class": f"{has['class']} {attributes['class']}"}
+    name = re.split(r"[\s/>]", tag[1:], maxsplit=1)[0]
+    written = "".join(f' {key}="{html.escape(value)}"' if value else f" {key}" for key, value in (has | attributes).items())
+    return f"<{name}{written}{' /' if tag.endswith('/>') else ''}>"
+
+
+def edited(markup: str, edits: dict[tuple[int, int], str]) -> str:
+    """The text with some stretches replaced."""
+    pieces, at = [], 0
+    for (start, end), text in sorted(edits.items()):
+        pieces += [markup[at:start], text]
+        at = end
+    return "".join([*pieces, markup[at:]])
+
+
+def element_comments(markup: str) -> str:
+    """Obey `<!-- .element: key="value" -->`: it is for the element before it or, where it comes first, the one around it."""
+    wanted: dict[Tag, dict[str, str]] = {}
+    edits: dict[tuple[int, int], str] = {}
+    around: list[Tag | None] = [None]
+    before: list[Tag | None] = [None]
+    for tag in read_tags(markup):
+        if tag.kind == "start":
+            around.append(tag)
+            before.append(None)
+        elif tag.kind == "end":
+            # An end tag that nothing opened is the browser's business.
+            depth = next((n for n in range(len(around) - 1, 0, -1) if (opened := around[n]) and opened.name == tag.name), 0)
+            if depth:
+                closed = around[depth]
+                del around[depth:], before[depth:]
+                if tag.name != "br":
+                    before[-1] = closed
+        elif asked := _ELEMENT.match(tag.name):
+            target = before[-1] or around[-1]
+            if target:
+                wanted.setdefault(target, {}).update(parse_attributes(asked[1]))
+                edits[tag.start, tag.end] = ""
+    edits |= {(tag.start, tag.end): with_attributes(tag.text, attributes) for tag, attributes in wanted.items()}
+    return edited(markup, edits)
+
+
+def own_ids(markup: str, taken: set[str], suffix: str) -> str:
+    """Rename ids and names that an earlier slide uses, with all that points at them: a deck is one page.
+
+    Tabs and footnotes are numbered afresh on every slide; without this the tabs of one slide would switch another's.
+    """
+    tags = [tag for tag in read_tags(markup) if tag.kind == "start"]
+    mine = {name for tag in tags for name in _ID.findall(tag.text)}
+    clashes = mine & taken
+    taken |= mine | {name + suffix for name in clashes}
+    if not clashes:
+        return markup
+    names = "|".join(re.escape(name) for name in sorted(clashes, key=len, reverse=True))
+    reference = re.compile(
+        rf"""(\s(?:id|name|for|aria-(?:labelledby|describedby|controls))=["']|href=["']\#|url\(["']?\#)({names})(?=["')])"""
+    )
+    return edited(markup, {(tag.start, tag.end): reference.sub(rf"\1\2{suffix}", tag.text) for tag in tags})
+
+
+def lazy_frames(markup: str) -> str:
+    """Let reveal.js load a frame from elsewhere when its slide is shown, and not before: opening a deck asks nobody."""
+    frames = [tag for tag in read_tags(markup) if tag.kind == "start" and tag.name == "iframe"]
+    lazy = re.compile(r"""\ssrc=(?=["'](?:https?:)?//)""")
+    return edited(markup, {(tag.start, tag.end): lazy.sub(" data-src=", tag.text) for tag in frames})
+
+
+def insides(markup: str, tag: Tag) -> tuple[int, int]:
+    """Where the content of an element begins and ends."""
+    depth = 1
+    for other in read_tags(markup[tag.end :]):
+        if other.name == tag.name and other.kind != "comment":
+            depth += 1 if other.kind == "start" else -1
+        if depth == 0:
+            return tag.end, tag.end + other.start
+    return tag.end, len(markup)

@@ -1,0 +1,156 @@
+"""Numbers that know what they are: axes with labels, the seeds among them, and the records they come from."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from asrun.errors import AsrunError
+
+__all__ = ["SEED", "Measure", "from_record"]
+
+SEED = "seed"
+"""The axis over which a value has a spread."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number, or numbers along named axes.
+
+    A snippet names the axes of its arrays in its result, under "axes"; an array called like an axis gives its labels:
+
+        {"drop": [0.0, 0.5], "error": [[1.7, 1.6, 1.8], [1.3, 1.2, 1.4]], "axes": {"error": ["drop", "seed"]}}
+    """
+
+    values: Any
+    """A NumPy array of numbers, or a string or bool."""
+    axes: tuple[str, ...] = ()
+    labels: dict[str, np.ndarray] = field(default_factory=dict)
+    sources: frozenset[Any] = frozenset()
+    """What it comes from: RunNames of records, keys of published numbers."""
+    text: str = ""
+    """How the author wrote it."""
+
+    @property
+    def is_sample(self) -> bool:
+        """Is it one number a seed, and nothing else?"""
+        return self.axes == (SEED,)
+
+    @property
+    def is_number(self) -> bool:
+        return isinstance(self.values, np.ndarray) and self.values.ndim == 0 and self.values.dtype.kind in "iuf"
+
+    def number(self) -> float:
+        """Return the number, or the mean over seeds.
+
+        Raises:
+            AsrunError: when it is a table, or no number at all.
+        """
+        if self.is_number or self.is_sample:
+            return float(np.mean(self.values))
+        if not isinstance(self.values, np.ndarray):
+            raise AsrunError(f"{self.text} is {self.values!r}, not a number")
+        along = " and ".join(f"{axis} ({self.values.shape[at]})" for at, axis in enumerate(self.axes) if axis != SEED)
+        example = next((axis for axis in self.axes if axis != SEED), None)
+        raise AsrunError(
+            f"{self.text} has many numbers, along {along}",
+            remedy=f"choose one: {self.text}({example}={_label(self.labels[example][0])})"
+            if example in self.labels
+            else f"choose one: {self.text}[0]",
+        )
+
+    def select(self, wanted: dict[str, Any]) -> Measure:
+        """Choose by label along axes: `error(drop=0.5)`."""
+        chosen = self
+        for axis, label in wanted.items():
+            if axis not in chosen.axes:
+                raise AsrunError(
+                    f"{self.text} has no axis called {axis}",
+                    remedy=f"its axes are: {', '.join(self.axes) or 'none, it is a single number'}",
+                )
+            labels = chosen.labels.get(axis)
+            if labels is None:
+                raise AsrunError(
+                    f"the axis {axis} of {self.text} has no labels", remedy=f"return an array called {axis} from run"
+                )
+            hits = [at for at, each in enumerate(labels) if _same(each, label)]
+            if not hits:
+                raise AsrunError(
+                    f"{self.text} has no {axis}={label}", remedy=f"it has: {', '.join(_label(each) for each in labels)}"
+                )
+            chosen = chosen.take(axis, hits[0])
+        return chosen
+
+    def take(self, axis: str, at: int) -> Measure:
+        """Choose by position along one axis."""
+        position = self.axes.index(axis)
+        return replace(
+            self,
+            values=np.asarray(np.take(self.values, at, axis=position)),
+            axes=tuple(each for each in self.axes if each != axis),
+        )
+
+    def over_seeds(self, reduce: Callable[..., Any]) -> Measure:
+        """Reduce the seeds away."""
+        if SEED not in self.axes:
+            raise AsrunError(f"{self.text} has no seeds", remedy=f"its axes are: {', '.join(self.axes) or 'none'}")
+        position = self.axes.index(SEED)
+        return replace(
+            self,
+            values=np.asarray(reduce(self.values, axis=position)),
+            axes=tuple(each for each in self.axes if each != SEED),
+        )
+
+
+def _same(left: Any, right: Any) -> bool:
+    if isinstance(right, (int, float)) and not isinstance(right, bool) and np.asarray(left).dtype.kind in "iuf":
+        return bool(np.isclose(float(left), right, rtol=1e-9, atol=1e-12))
+    return bool(left == right)
+
+
+def _label(label: Any) -> str:
+    return f"{label:g}" if isinstance(label, (float, np.floating)) else str(label)
+
+
+def from_record(values: dict[str, Any], path: list[str], text: str, source: Any) -> Measure:
+    """Find a value in a record by its dotted path, with its axes and labels.
+
+    Raises:
+        AsrunError: for an unknown name, with the nearest there is.
+    """
+    folder: Any = values
+    within: dict[str, Any] = values
+    axes: Any = values.get("axes", {})
+    for depth, name in enumerate(path):
+        if not isinstance(folder, dict) or name not in folder:
+            known = [each for each in folder if each != "axes"] if isinstance(folder, dict) else []
+            near = difflib.get_close_matches(name, known, n=1)
+            inside = f"{source}" if depth == 0 else ".".join(path[:depth])
+            raise AsrunError(
+                f"{inside} has no value called {name}",
+                remedy=f"did you mean {near[0]}?" if near else f"it has: {', '.join(known) or 'no named values'}",
+            )
+        within, folder = folder, folder[name]
+        if depth:
+            axes = axes.get(path[depth - 1], {}) if isinstance(axes, dict) else {}
+    if isinstance(folder, dict):
+        raise AsrunError(f"{text} is a group of values", remedy=f"choose one: {text}.{next(iter(folder), '…')}")
+    if isinstance(folder, (str, bool)) or folder is None:
+        return Measure(folder, sources=frozenset([source]), text=text)
+    array = np.asarray(folder)
+    named = axes.get(path[-1]) if isinstance(axes, dict) else None
+    if named is None:
+        # An array that names an axis is its own label; any other one is known by position alone.
+        named = [path[-1]] if array.ndim == 1 else [f"axis{at}" for at in range(array.ndim)]
+    if len(named) != array.ndim:
+        raise AsrunError(f"{text} has {array.ndim} axes, but its snippet names {len(named)}: {', '.join(named)}")
+    labels = {}
+    for axis, length in zip(named, array.shape, strict=True):
+        label = within.get(axis, values.get(axis))
+        if label is not None and np.shape(label) == (length,):
+            labels[axis] = np.asarray(label)
+    return Measure(array, tuple(named), labels, frozenset([source]), text)

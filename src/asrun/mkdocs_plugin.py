@@ -1,0 +1,123 @@
+"""The MkDocs plugin: gives pages the extension, publishes what they link to, and adds the decks.
+
+Everything it does is in other modules, which have never heard of MkDocs.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config import config_options
+from mkdocs.config.base import Config
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.livereload import LiveReloadServer
+from mkdocs.plugins import BasePlugin, get_plugin_logger
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from asrun import decks, mathfont, notebook, slides
+from asrun.context import Context
+from asrun.errors import AsrunError, Problems
+from asrun.extension import AsrunExtension
+from asrun.pages import front_matter_lines
+from asrun.project import OPTIONS, read_project
+
+__all__ = ["AsrunPlugin"]
+
+log: logging.LoggerAdapter = get_plugin_logger("asrun")
+
+STYLES = ("palette.css", "fonts.css", "math.css", "site.css")
+FONTS = ("inter-latin.woff2", "jetbrains-mono-latin.woff2")
+
+
+class AsrunPluginConfig(Config):
+    """Options of the plugin: those of `asrun.project.OPTIONS`, and how it treats stale records."""
+
+    snippets = config_options.Type(str, default=OPTIONS["snippets"])
+    slides = config_options.Type(str, default=OPTIONS["slides"])
+    references = config_options.Type(str, default=OPTIONS["references"])
+    sources = config_options.Type(list, default=OPTIONS["sources"])
+    data_variables = config_options.Type(list, default=OPTIONS["data_variables"])
+    scales = config_options.Type(list, default=OPTIONS["scales"])
+    devices = config_options.Type(list, default=OPTIONS["devices"])
+    minutes = config_options.Type((int, float), default=OPTIONS["minutes"])
+
+
+class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
+    """Connects MkDocs to asrun.
+
+    While previewing (`mkdocs serve`), stale records are shown and marked, and problems are shown on the page; a build
+    stops at them.
+    """
+
+    def on_startup(self, *, command: str, dirty: bool) -> None:
+        self.previewing = command == "serve"
+
+    def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
+        root = Path(config.config_file_path).parent
+        self.project = read_project(root)
+        allow_stale = self.previewing or bool(config.extra.get("asrun_allow_stale"))
+        self.context = Context(self.project, allow_stale=allow_stale)
+        self.problems: list[AsrunError] = []
+        self.extension = AsrunExtension(context=self.context, strict=False)
+        config.markdown_extensions.append(self.extension)  # type: ignore[arg-type]
+        config.extra_css[:0] = [f"assets/asrun/{name}" for name in STYLES]
+        return config
+
+    def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
+        """Publish the sources and records that pages link to, and what styles them."""
+        for name in STYLES:
+            files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(slides.ASSETS / name)))
+        for name in FONTS:
+            path = slides.ASSETS / "vendor" / name
+            files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(path)))
+        shim = slides.ASSETS / "vendor" / "iframe-worker-shim.js"
+        files.append(File.generated(config, "assets/asrun/iframe-worker-shim.js", abs_src_path=str(shim)))
+        for path in [*self.project.snippets.glob("[!_]*.py"), *self.project.records.glob("*/*.json")]:
+            target = "snippets/" + path.relative_to(self.project.snippets).as_posix()
+            files.append(File.generated(config, target, abs_src_path=str(path)))
+        for source, executed in notebook.executed(self.project).items():
+            if (file := files.get_file_from_path(source.relative_to(self.project.docs).as_posix())) is not None:
+                file.abs_src_path = str(executed)
+        return files
+
+    def on_page_markdown(self, markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> None:
+        path = self.project.docs / page.file.src_uri
+        text = path.read_text("utf-8") if path.is_file() and path.suffix == ".md" else ""
+        # MkDocs hands pages over without their front matter, and without blank lines before and after.
+        skip = front_matter_lines(text)
+        rest = text.split("\n")[skip:]
+        skip += next((at for at, line in enumerate(rest) if line.strip()), 0)
+        self.extension.setConfig("page", self.project.relative(path))
+        self.extension.setConfig("first_line", skip + 1)
+
+    def on_page_content(self, html: str, *, page: Page, config: MkDocsConfig, files: Files) -> None:
+        if page.file.src_uri.endswith(".md"):
+            self.problems += self.extension.page.problems
+            for problem in self.extension.page.problems:
+                log.log(logging.INFO if not self.previewing else logging.WARNING, str(problem))
+
+    def on_post_build(self, *, config: MkDocsConfig) -> None:
+        site = Path(config.site_dir)
+        for path in decks.list_decks(self.context):
+            try:
+                rendered = decks.render(path, self.context, strict=False)
+            except AsrunError as error:
+                self.problems.append(error)
+                continue
+            self.problems += [cited.error for cited in rendered.citations if cited.error]
+            decks.write(rendered, site / "slides" / path.stem, self.context)
+        if decks.list_decks(self.context):
+            slides.copy_assets(site / "slides" / "assets")
+        if self.problems and not self.previewing:
+            raise PluginError(str(Problems(self.problems)))
+        mathfont.write_site_font(site, self.project.cache)
+
+    def on_serve(self, server: LiveReloadServer, *, config: MkDocsConfig, builder: Any) -> LiveReloadServer:
+        for folder in (self.project.snippets, self.project.slides, slides.ASSETS):
+            if folder.is_dir():
+                server.watch(str(folder))
+        return server

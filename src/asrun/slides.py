@@ -1,0 +1,171 @@
+"""Renders a deck to one HTML page, and writes the folder that shows it: from a server or from a disk, asking no network."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from asrun.deck import Deck, Slide, Stack
+from asrun.errors import AsrunError
+from asrun.markup import element_comments, lazy_frames, own_ids, read_tags, with_attributes
+from asrun.model import Where
+from asrun.steps import draw_steps, mark_steps
+
+__all__ = ["ASSETS", "Convert", "copy_assets", "render_deck", "write_deck"]
+
+Convert = Callable[[str, int], str]
+"""Markdown and the line of the file at which it begins, to HTML."""
+
+ASSETS = Path(__file__).parent / "assets"
+
+OWN_FILES = ("palette.css", "deck.css", "deck.js")
+VENDOR_FILES = (
+    "reset.css",
+    "reveal.css",
+    "reveal.js",
+    "notes.js",
+    "search.js",
+    "zoom.js",
+    "inter-latin.woff2",
+    "inter-greek.woff2",
+    "jetbrains-mono-latin.woff2",
+    "noto-sans-math.woff2",
+    "LICENSES.txt",
+)
+
+_THEMES = dict.fromkeys(("dark", "black", "black-contrast", "night", "moon", "league", "dracula", "blood"), "dark")
+_THEMES |= dict.fromkeys(("light", "white", "white-contrast", "beige", "sky", "simple", "serif", "solarized"), "light")
+
+_HEADING = re.compile(r"<h[1-6]\b[^>]*>(.*?)</h[1-6]>", re.DOTALL | re.IGNORECASE)
+_LEAD_TAGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "p", "a", "em", "strong", "br", "small", "sup", "sub"})
+_LOCAL = re.compile(r"""\s(?:src|data-src|poster|data-background-(?:image|video))=["'](?![a-z][\w+.-]*:|[/#])([^"'?#]+)""")
+
+
+def render_deck(
+    deck: Deck, convert: Convert, *, assets: str = "assets", site_root: str | None = None, lesson: str | None = None
+) -> str:
+    """The page of a deck.
+
+    Arguments:
+        deck: What to show.
+        convert: Renders Markdown. For stepped code it needs superfences and attr_list.
+        assets: Where the page finds the files of `copy_assets`, as a URL relative to it.
+        site_root: URL of the site that the deck belongs to, if any.
+        lesson: URL of the lesson that the deck goes with, if any.
+    """
+    drawing = _Drawing(deck, convert)
+    stacks = "\n".join(drawing.stack(stack) for stack in deck.slides)
+    environment = Environment(
+        loader=FileSystemLoader(ASSETS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("deck.html").render(
+        title=str(deck.setting("title") or _first_heading(stacks) or Path(deck.path).stem),
+        language=str(deck.setting("lang", "language") or "en"),
+        theme=_THEMES.get(str(deck.setting("theme")).lower(), ""),
+        # A script element ends at the first `</script`, wherever it stands.
+        options=json.dumps(_options(deck), default=str, ensure_ascii=False).replace("<", "\\u003c"),
+        slides=stacks,
+        assets=assets.rstrip("/"),
+        site_root=site_root,
+        lesson=lesson,
+    )
+
+
+def write_deck(deck: Deck, page: str, folder: Path, *, source: Path | None = None) -> None:
+    """Write the page, the files it needs and the pictures it shows into a folder of its own.
+
+    Arguments:
+        deck: The deck that `page` was rendered from, with `assets="assets"`.
+        page: What `render_deck` returned.
+        folder: Where to write; made if need be, and nothing in it is removed.
+        source: The folder that pictures are relative to, the deck's own if not given. Those that are not there are left
+            to whoever checks links.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    copy_assets(folder / "assets")
+    origin = (source or Path(deck.path).parent).resolve()
+    for name in sorted({html.unescape(name) for name in _LOCAL.findall(page)}):
+        picture = (origin / name).resolve()
+        # A path that leads out of the deck's folder would leave this one too.
+        if picture.is_file() and picture.is_relative_to(origin) and not name.startswith("assets/vendor/"):
+            target = folder / picture.relative_to(origin)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(picture, target)
+    (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def copy_assets(folder: Path) -> None:
+    """Copy what every deck needs: style, script, fonts and reveal.js. Several decks can share one copy."""
+    (folder / "vendor").mkdir(parents=True, exist_ok=True)
+    for name in (*OWN_FILES, *(f"vendor/{name}" for name in VENDOR_FILES)):
+        if not (ASSETS / name).is_file():
+            raise AsrunError(
+                f"The browser file {name} is missing.",
+                where=Where(str(ASSETS)),
+                remedy="Install asrun again: its wheel carries these files, and `pip install -e .` fetches them with npm.",
+            )
+        shutil.copyfile(ASSETS / name, folder / name)
+
+
+class _Drawing:
+    """The rendering of one deck, which remembers the ids in use on the page."""
+
+    def __init__(self, deck: Deck, convert: Convert):
+        self.deck, self.convert = deck, convert
+        self.ids: set[str] = set()
+        self.count = 0
+
+    def stack(self, stack: Stack) -> str:
+        slides = [self.slide(slide) for slide in stack]
+        return slides[0] if len(slides) == 1 else "<section>\n" + "\n".join(slides) + "\n</section>"
+
+    def slide(self, slide: Slide) -> str:
+        self.count += 1
+        shown = self.html(slide.source, slide.line)
+        notes = self.html(slide.notes, slide.notes_line) if slide.notes else ""
+        attributes = dict(slide.attributes)
+        if _is_lead(shown, first=self.count == 1):
+            attributes["class"] = f"{attributes.get('class', '')} lead".strip()
+        opening = with_attributes("<section>", attributes)
+        spoken = f'\n<aside class="notes">\n{notes}\n</aside>' if notes else ""
+        return f"{opening}\n{shown}{spoken}\n</section>"
+
+    def html(self, source: str, line: int) -> str:
+        rendered = self.convert(mark_steps(source, self.deck.path, line), line)
+        rendered = lazy_frames(draw_steps(element_comments(rendered)))
+        return own_ids(rendered, self.ids, f"-s{self.count}")
+
+
+def _is_lead(shown: str, *, first: bool) -> bool:
+    """Whether a slide is a title: a heading alone or, at the beginning of the deck, a heading and a few words."""
+    names = [tag.name for tag in read_tags(shown) if tag.kind == "start"]
+    blocks = [name for name in names if name == "p" or re.fullmatch("h[1-6]", name)]
+    opens = bool(blocks) and blocks[0] != "p" and set(names) <= _LEAD_TAGS
+    return opens and ("p" not in blocks or (first and len(shown) < 600))
+
+
+def _first_heading(page: str) -> str:
+    found = _HEADING.search(page)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", found[1])).split()) if found else ""
+
+
+def _options(deck: Deck) -> dict[str, Any]:
+    """What the front matter asks of reveal.js: reveal-md's `revealOptions`, mkslides' `revealjs`, and `transition`."""
+    options: dict[str, Any] = {}
+    if transition := deck.setting("transition"):
+        options["transition"] = transition
+    for key in ("revealjs", "revealOptions"):
+        given = deck.meta.get(key)
+        if given is not None and not isinstance(given, dict):
+            raise AsrunError(
+                f"`{key}` is not a mapping.", where=Where(deck.path, 1), remedy=f"Write `{key}:` and one `key: value` a line."
+            )
+        options |= given or {}
+    return {str(key): value for key, value in options.items() if key not in ("plugins", "dependencies")}

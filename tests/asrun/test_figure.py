@@ -1,0 +1,278 @@
+"""Figures: the house style, and SVG that can stand in any page."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as etree
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+
+from asrun.errors import AsrunError
+from asrun.figure import COLOURS, MATPLOTLIBRC, sanitise_svg, style_digest, to_svg
+
+EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{}</svg>'
+PIXEL = "data:image/png;base64,iVBORw0KGgo="
+
+
+@pytest.fixture(autouse=True)
+def house_style() -> Iterator[None]:
+    with matplotlib.rc_context(fname=str(MATPLOTLIBRC)):
+        yield
+    plt.close("all")
+
+
+def drawing(label: str = "Eight lines that rise.") -> Any:
+    figure, axes = plt.subplots()
+    for line in range(8):
+        axes.plot([0, 1, 2], [line, line + 0.333333, line + 1], marker="o", alpha=0.5, label=f"line {line}")
+    axes.axhline(2, color="black")
+    axes.set_xlabel("$x_i^2$ and −1")
+    axes.legend()
+    figure.set_label(label)
+    return figure
+
+
+def test_the_style_can_be_read_without_a_complaint() -> None:
+    code = (
+        "import matplotlib as m; print(m.rcParams['svg.fonttype'], m.rcParams['axes.spines.top'], m.matplotlib_fname())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=os.environ | {"MATPLOTLIBRC": str(MATPLOTLIBRC)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["none", "False", str(MATPLOTLIBRC)]
+    assert done.stderr == ""
+
+
+def test_every_colour_of_the_style_has_a_variable() -> None:
+    rc = "\n".join(line for line in MATPLOTLIBRC.read_text("utf-8").splitlines() if not line.startswith("#"))
+    assert {f"#{colour}" for colour in re.findall(r"\b[0-9a-f]{6}\b", rc)} == set(COLOURS)
+    assert [COLOURS[c] for c in plt.rcParams["axes.prop_cycle"].by_key()["color"]] == [
+        f"--fig-{i}" for i in range(1, 9)
+    ]
+
+
+# Machado, Oliveira and Fernandes (2009): linear RGB as it is seen without long, middle or short cones.
+VISION = {
+    "all cones": np.eye(3),
+    "protanopia": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+    "deuteranopia": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+    ),
+    "tritanopia": np.array(
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
+    ),
+}
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+
+def linear(colour: str) -> np.ndarray:
+    channels = np.array(matplotlib.colors.to_rgb(colour))
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    xyz = XYZ @ np.clip(rgb, 0, 1) / XYZ.sum(axis=1)
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_no_two_lines_look_alike(vision: str) -> None:
+    seen = {colour: lab(VISION[vision] @ linear(colour)) for colour in list(COLOURS)[:8]}
+    for one, other in itertools.combinations(seen, 2):
+        assert np.linalg.norm(seen[one] - seen[other]) > 15, (one, other)
+
+
+@pytest.mark.parametrize(("colour", "least"), [(c, 3) for c in list(COLOURS)[:8]] + [("#1f2430", 7), ("#5b6472", 4.5)])
+def test_every_line_can_be_seen_on_the_page(colour: str, least: float) -> None:
+    ground, ink = (float(XYZ[1] @ linear(c)) + 0.05 for c in ("#fdfdfc", colour))
+    assert ground / ink >= least
+
+
+def test_a_figure_follows_the_page() -> None:
+    svg = to_svg(drawing(), "lines").svg
+    for colour, variable in COLOURS.items():
+        assert f"var({variable}, {colour})" in svg, variable
+    assert not re.search(f"(?<!, )(?:{'|'.join(COLOURS)})", svg), "a colour without its variable"
+    assert "stroke: var(--fig-fg, #000000)" in svg
+    assert "stroke-opacity: 0.5" in svg
+    assert "font-family: var(--fig-font, sans-serif)" in svg and "DejaVu" not in svg
+
+
+def test_colours_of_the_author_stay() -> None:
+    figure, axes = plt.subplots()
+    axes.plot([0, 1], color="#ABCDEF")
+    axes.plot([0, 1], color="#E0650A")
+    figure.set_label("Two lines.")
+    svg = to_svg(figure, "own").svg
+    assert "stroke: #abcdef" in svg.lower() and "var(--fig-2, #e0650a)" in svg
+
+
+def test_the_drawing_is_told_to_those_who_cannot_see_it() -> None:
+    figure = to_svg(drawing('Rises,\n "a < b".'), "lines")
+    root = etree.fromstring(figure.svg)
+    assert figure.alt == root.get("aria-label") == 'Rises, "a < b".'
+    assert root.get("role") == "img"
+    assert figure.name == "lines"
+
+
+def test_text_stays_text() -> None:
+    root = etree.fromstring(to_svg(drawing(), "lines").svg)
+    texts = ["".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert "line 0" in texts
+    assert any("and" in re.sub(r"\s", "", text) for text in texts)
+
+
+def test_the_same_figure_gives_the_same_bytes() -> None:
+    assert to_svg(drawing(), "lines").svg == to_svg(drawing(), "lines").svg
+
+
+def test_it_scales_with_the_page_and_leaves_nothing_of_a_document() -> None:
+    svg = to_svg(drawing(), "lines").svg
+    root = etree.fromstring(svg)
+    assert (root.get("viewBox"), root.get("width"), root.get("height")) == ("0 0 403.2 252", "100%", None)
+    assert not re.search(r"<\?xml|<!DOCTYPE|<metadata|<style|xlink|rdf:", svg)
+
+
+def test_coordinates_have_two_decimals() -> None:
+    root = etree.fromstring(to_svg(drawing(), "lines").svg)
+    for element in root.iter():
+        for key in ("d", "x", "y", "width", "height"):
+            assert not re.search(r"\.\d{3,}|-0(?![\d.])", element.get(key, "")), (element.tag, element.attrib)
+
+
+def test_two_figures_share_a_page() -> None:
+    pages = [to_svg(drawing(), name).svg for name in ("one", "two.b c")]
+    ids = [set(re.findall(r' id="([^"]*)"', svg)) for svg in pages]
+    assert not ids[0] & ids[1]
+    for svg, known in zip(pages, ids, strict=True):
+        pointed_at = set(re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"', svg))
+        assert pointed_at and {a or b for a, b in pointed_at} <= known
+
+
+def test_images_are_kept() -> None:
+    figure, axes = plt.subplots()
+    axes.imshow([[0, 1], [2, 3]])
+    figure.set_label("Four squares.")
+    assert re.search(r'<image [^>]*href="data:image/png;base64,', to_svg(figure, "squares").svg)
+
+
+@pytest.mark.parametrize("label", ["", "  \n "])
+def test_alt_text_is_required(label: str) -> None:
+    with pytest.raises(AsrunError) as caught:
+        to_svg(drawing(label), "lines")
+    assert "lines" in caught.value.what and "figure.set_label(" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize("thing", [None, 3, "figure", [1]])
+def test_only_figures_are_figures(thing: object) -> None:
+    with pytest.raises(AsrunError, match=f"returned a {type(thing).__name__} for odd"):
+        to_svg(thing, "odd")
+
+
+def test_the_digest_follows_the_style(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    before = style_digest()
+    assert before == style_digest() and re.fullmatch("[0-9a-f]{16}", before)
+    changed = tmp_path / "matplotlibrc"
+    changed.write_bytes(MATPLOTLIBRC.read_bytes() + b"\nfont.size: 12\n")
+    monkeypatch.setattr("asrun.figure.MATPLOTLIBRC", changed)
+    assert style_digest() != before
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<script>alert(1)</script>",
+        '<g onclick="alert(1)"/>',
+        '<g ONLOAD="alert(1)"/>',
+        "<foreignObject/>",
+        "<style>*{color:red}</style>",
+        '<a href="#x"/>',
+        '<set attributeName="href" to="javascript:alert(1)"/>',
+        '<image href="https://example.org/a.png"/>',
+        '<image xlink:href="//example.org/a.png"/>',
+        '<image href="data:image/svg+xml;base64,AAAA"/>',
+        '<image href="data:text/html,x"/>',
+        f'<use href="{PIXEL}"/>',
+        '<use href="other.svg#a"/>',
+        '<path style="fill: url(https://example.org/a)"/>',
+        '<path fill="url(other.svg#a)"/>',
+        '<path style="fill: u\\72l(x)"/>',
+        '<path style="position: fixed"/>',
+        '<path style="mask-image: image-set(&quot;https://example.org/a&quot; 1x)"/>',
+        '<g xml:base="https://example.org/"/>',
+        '<p xmlns="http://www.w3.org/1999/xhtml">text</p>',
+        '<x:script xmlns:x="http://www.w3.org/2000/svg"/>',
+        "<g>",
+        "&entity;",
+    ],
+)
+def test_what_could_act_or_reach_out_is_refused(inside: str) -> None:
+    with pytest.raises(AsrunError, match="SVG is refused"):
+        sanitise_svg(EMPTY.format(inside))
+
+
+@pytest.mark.parametrize("text", ["", "<p/>", '<!DOCTYPE svg [<!ENTITY a "b">]><svg>&a;</svg>', "<svg/>"])
+def test_what_is_no_svg_is_refused(text: str) -> None:
+    with pytest.raises(AsrunError, match="SVG is refused"):
+        sanitise_svg(text)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '<path d="M 0 0" style="fill: url(#a); stroke: var(--fig-1, #0072b2)"/>',
+        "<path clip-path=\"url( '#a' )\"/>",
+        '<use xlink:href="#a" x="1"/>',
+        f'<image href="{PIXEL}"/>',
+        "<title>a &lt;script&gt;</title>",
+    ],
+)
+def test_what_only_shows_is_kept(inside: str) -> None:
+    clean = sanitise_svg(EMPTY.format(inside))
+    assert etree.fromstring(clean)[0].tag.endswith(inside[1:].split()[0].split(">")[0])
+    assert "<script" not in clean
+
+
+def test_a_figure_passes_and_is_left_as_it_is() -> None:
+    svg = to_svg(drawing(), "lines").svg
+    assert sanitise_svg(svg) == svg
+
+
+@given(st.text())
+def test_any_text_is_refused_or_clean(text: str) -> None:
+    try:
+        clean = sanitise_svg(text)
+    except AsrunError:
+        return
+    assert sanitise_svg(clean) == clean
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.text(alphabet="<>\"'&/ aonscriptge=:#", max_size=60))
+def test_alt_text_cannot_break_out(label: str) -> None:
+    with matplotlib.rc_context(fname=str(MATPLOTLIBRC)):
+        figure = plt.figure()
+    figure.set_label(label + "x")
+    root = etree.fromstring(to_svg(figure, "f").svg)
+    assert root.get("aria-label") == " ".join((label + "x").split())
+    plt.close(figure)

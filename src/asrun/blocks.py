@@ -1,4 +1,4 @@
-"""The blocks that a page may use: `/// figure`, `/// snippet`, `/// output`, `/// claim`, `/// bibliography`, `/// records`.
+"""The blocks that a page may use: figure, snippet, output, claim, bibliography, records.
 
 Each is a block of pymdownx: `/// name | argument`, options as indented YAML, content, `///`.
 """
@@ -143,7 +143,9 @@ class OutputBlock(_Block):
         record = self.page.context.best(self.text)
         self.cited.records = {record.run}
         if not record.output:
-            raise AsrunError(f"{record.run} printed nothing", remedy="print what the page should show, or take this block out")
+            raise AsrunError(
+                f"{record.run} printed nothing", remedy="print what the page should show, or take this block out"
+            )
         made.set("class", "asrun-output")
         etree.SubElement(made, "pre", {"tabindex": "0"}).append(element("code", record.output))
         made.append(provenance(record, self.page.context.condition(record), self.page.links))
@@ -165,16 +167,20 @@ class ClaimBlock(_Block):
         expression, context = (made.text or "").strip(), self.page.context
         made.text = None
         if not expression:
-            raise AsrunError("this claim has nothing that decides it",
-                             remedy="write an expression under the header: snippet.a(axis=1) < snippet.a(axis=0)")  # fmt: skip
+            raise AsrunError(
+                "this claim has nothing that decides it",
+                remedy="write an expression under the header: snippet.a(axis=1) < snippet.a(axis=0)",
+            )
         evaluation = context.evaluate(expression, self.options["scale"] or None)
         self.cited.evaluation = evaluation
         self.cited.records = {each for each in evaluation.result.sources if isinstance(each, RunName)}
         if not evaluation.comparisons:
             raise AsrunError(f"{expression} is not a claim: nothing is compared", remedy="compare with <, >, == or !=")
         if not evaluation.holds:
-            raise AsrunError(f"this claim does not hold: {self.cited.text}{_sides(evaluation)}",
-                             remedy="change the sentence to what was measured, or find out why it was not")  # fmt: skip
+            raise AsrunError(
+                f"this claim does not hold: {self.cited.text}{_sides(evaluation)}",
+                remedy="change the sentence to what was measured, or find out why it was not",
+            )
         made.tag = "details"
         made.set("class", "asrun-claim")
         sentence = etree.SubElement(made, "summary")
@@ -192,8 +198,10 @@ def _sides(evaluation: Any) -> str:
     for each in evaluation.comparisons:
         if not each.holds:
             chance = "" if each.p_value is None else f" (p = {each.p_value:.3g}, {each.test})"
-            told += (f"\n      {each.left.text} = {format_measure(each.left)}, "
-                     f"{each.right.text} = {format_measure(each.right)}; wanted {each.sign}{chance}")  # fmt: skip
+            told += (
+                f"\n      {each.left.text} = {format_measure(each.left)}, "
+                f"{each.right.text} = {format_measure(each.right)}; wanted {each.sign}{chance}"
+            )
     return told
 
 
@@ -221,12 +229,19 @@ class RecordsBlock(_Block):
             if record is None:
                 made.append(element("p", f"Not run ({condition})."))
                 continue
-            cost = f"{format_seconds(record.provenance.seconds)}, {describe(round(record.provenance.peak_memory_mb))} MB"
+            cost = (
+                f"{format_seconds(record.provenance.seconds)}, {describe(round(record.provenance.peak_memory_mb))} MB"
+            )
             state = "up to date" if condition.state is State.FRESH else str(condition)
             made.append(element("p", f"{record.question} {cost}; {state}."))
             made.append(provenance(record, condition, self.page.links))
 
 
 BLOCKS: tuple[type[_Block], ...] = (
-    FigureBlock, SnippetBlock, OutputBlock, ClaimBlock, BibliographyBlock, RecordsBlock,
-)  # fmt: skip
+    FigureBlock,
+    SnippetBlock,
+    OutputBlock,
+    ClaimBlock,
+    BibliographyBlock,
+    RecordsBlock,
+)

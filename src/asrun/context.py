@@ -74,8 +74,9 @@ class Context:
         record = self.store.best(name, scale)
         if record is None:
             at = f" at scale {scale}" if scale else ""
-            raise AsrunError(f"{name} has no record{at}", remedy=f"run it: asrun run {name}"
-                             + (f" --scale {scale}" if scale else ""))  # fmt: skip
+            raise AsrunError(
+                f"{name} has no record{at}", remedy=f"run it: asrun run {name}" + (f" --scale {scale}" if scale else "")
+            )
         condition = self.condition(record)
         if condition.state is not State.FRESH and not record.damaged and not self.allow_stale:
             raise AsrunError(

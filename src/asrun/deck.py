@@ -3,11 +3,11 @@
 The dialect is that of reveal.js, reveal-md and mkslides, so existing decks build unchanged. Where these differ or are
 silent, the choices are:
 
-- A line of exactly `---` always separates slides and `--` or `----` vertical ones, as in reveal-md, with or without blank
-  lines around it. So it is never the underline of a heading: write `## Heading`, or underline with `===` or five dashes.
-  A table's `---|---` row is not exactly `---`, so it stays a table row; `***` draws a rule.
-- A separator inside a closed fence (of any length, indent or quote depth) is code. So is one inside an HTML comment that
-  starts a line, which takes a slide out of the deck. A fence that never closes is text, as it is for Markdown.
+- A line of exactly `---` always separates slides and `--` or `----` vertical ones, as in reveal-md, with or without
+  blank lines around it. So it is never the underline of a heading: write `## Heading`, or underline with `===` or five
+  dashes. A table's `---|---` row is not exactly `---`, so it stays a table row; `***` draws a rule.
+- A separator inside a closed fence (of any length, indent or quote depth) is code. So is one inside an HTML comment
+  that starts a line, which takes a slide out of the deck. A fence that never closes is text, as it is for superfences.
 - The first `Note:` or `Notes:` at the start of a line begins the notes; a later one is a word of theirs.
 - Blank slides between separators are kept (a pause is a slide too); blank ones at the ends of the file are not slides.
 """
@@ -133,7 +133,7 @@ def _front_matter(text: str, path: str) -> tuple[dict[str, Any], int]:
 
 
 def _without_code(text: str, start: int) -> str:
-    """The text with closed fences and multi-line comments overwritten, so that offsets stay and nothing in them matches."""
+    """The text with closed fences and long comments overwritten, so that offsets stay and nothing in them matches."""
     lines, pieces, at = text[start:].split("\n"), [], 0
     while at < len(lines):
         last = _end_of_block(lines, at)

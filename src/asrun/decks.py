@@ -16,10 +16,23 @@ from asrun.slides import render_deck, write_deck
 __all__ = ["Rendered", "list_decks", "render", "write"]
 
 _EXTENSIONS = [
-    "abbr", "admonition", "attr_list", "def_list", "footnotes", "md_in_html", "tables",
-    "pymdownx.betterem", "pymdownx.details", "pymdownx.emoji", "pymdownx.highlight", "pymdownx.inlinehilite",
-    "pymdownx.superfences", "pymdownx.tabbed", "pymdownx.tasklist", "pymdownx.tilde",
-]  # fmt: skip
+    "abbr",
+    "admonition",
+    "attr_list",
+    "def_list",
+    "footnotes",
+    "md_in_html",
+    "tables",
+    "pymdownx.betterem",
+    "pymdownx.details",
+    "pymdownx.emoji",
+    "pymdownx.highlight",
+    "pymdownx.inlinehilite",
+    "pymdownx.superfences",
+    "pymdownx.tabbed",
+    "pymdownx.tasklist",
+    "pymdownx.tilde",
+]
 _OPTIONS = {"pymdownx.tabbed": {"alternate_style": True}, "pymdownx.highlight": {"use_pygments": True}}
 
 
@@ -77,5 +90,3 @@ class _Converter:
         html = self.markdown.reset().convert(text)
         self.citations += self.extension.page.citations
         return html
-
-

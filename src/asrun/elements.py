@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import xml.etree.ElementTree as etree
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from markdown.util import AtomicString
@@ -65,6 +65,7 @@ class Links:
 
 
 def record_anchor(run: RunName) -> str:
+    """Return the id of a record on the page of all records."""
     return f"{run.snippet}-{run.scale}-{run.device}"
 
 
@@ -84,28 +85,43 @@ def provenance(record: Record, condition: Condition, links: Links) -> etree.Elem
     """Say how a record came to be: what a reader needs to judge it, and to make it again."""
     made, run = record.provenance, record.run
     seeds = record.parameters.get("seeds")
-    rows: list[tuple[str, list[etree.Element | str]]] = [
+    rows: list[tuple[str, Sequence[etree.Element | str]]] = [
         ("Question", [record.question]),
         ("Scale", [run.scale + ": " + ", ".join(f"{k} {describe(v)}" for k, v in record.parameters.items())]),
-        ("Run", [
-            f"{made.when[:10]}, {format_seconds(made.seconds)} on {run.device} ({made.device}), "
-            f"{describe(round(made.peak_memory_mb))} MB at its peak" + (f", {plural(seeds, 'seed')}" if seeds else "")
-        ]),
-        ("With", [", ".join(f"{name} {version}" for name, version in made.versions.items())]
-                 + ([f"; commit {made.commit}"] if made.commit else [])),
+        (
+            "Run",
+            [
+                f"{made.when[:10]}, {format_seconds(made.seconds)} on {run.device} ({made.device}), "
+                f"{describe(round(made.peak_memory_mb))} MB at its peak"
+                + (f", {plural(seeds, 'seed')}" if seeds else "")
+            ],
+        ),
+        (
+            "With",
+            [", ".join(f"{name} {version}" for name, version in made.versions.items())]
+            + ([f"; commit {made.commit}"] if made.commit else []),
+        ),
         ("Again", [element("code", made.command)]),
-        ("Look", [
-            element("a", "source", href=links.to(f"snippets/{run.snippet}.py")), ", ",
-            element("a", "record", href=links.to(f"snippets/records/{run.snippet}/{run.scale}-{run.device}.json")), ", ",
-            element("a", "all records", href=links.to(RECORDS_PAGE, record_anchor(run))),
-        ]),
-    ]  # fmt: skip
+        (
+            "Look",
+            [
+                element("a", "source", href=links.to(f"snippets/{run.snippet}.py")),
+                ", ",
+                element("a", "record", href=links.to(f"snippets/records/{run.snippet}/{run.scale}-{run.device}.json")),
+                ", ",
+                element("a", "all records", href=links.to(RECORDS_PAGE, record_anchor(run))),
+            ],
+        ),
+    ]
     table = element("dl", classes="asrun-facts")
     for term, facts in rows:
         append(table, [element("dt", term), element("dd", *facts)])
-    label = f"{run.snippet}, {run.scale}, {run.device}" + ("" if condition.state is State.FRESH else f", {condition.state}")
-    return element("details", element("summary", "How this was made ", element("small", label)), table,
-                   classes="asrun-provenance")  # fmt: skip
+    label = f"{run.snippet}, {run.scale}, {run.device}" + (
+        "" if condition.state is State.FRESH else f", {condition.state}"
+    )
+    return element(
+        "details", element("summary", "How this was made ", element("small", label)), table, classes="asrun-provenance"
+    )
 
 
 def citation(entry: Entry, links: Links) -> etree.Element:
@@ -117,7 +133,10 @@ def bibliography(entries: Iterable[Entry]) -> etree.Element:
     """Make the list of works."""
     made = element("ul", classes="asrun-bibliography")
     for entry in sorted(entries, key=lambda entry: (entry.authors, entry.year)):
-        parts: list[etree.Element | str] = [f"{'; '.join(entry.authors)} ({entry.year}). ", element("cite", entry.title)]
+        parts: list[etree.Element | str] = [
+            f"{'; '.join(entry.authors)} ({entry.year}). ",
+            element("cite", entry.title),
+        ]
         parts.append(f". {entry.container}." if entry.container else ".")
         if entry.url:
             parts += [" ", element("a", entry.url.split("://")[-1], href=entry.url)]
@@ -129,16 +148,34 @@ def evidence(comparisons: Iterable[Comparison], literature: Literature, links: L
     """Show what decided a claim: both sides of each comparison, the test, and where the numbers come from."""
     shown = []
     for each in comparisons:
-        rows = [element("tr", element("th", "", scope="col"), element("th", "value", scope="col"),
-                        element("th", "n", scope="col"), element("th", "from", scope="col"))]  # fmt: skip
+        rows = [
+            element(
+                "tr",
+                element("th", "", scope="col"),
+                element("th", "value", scope="col"),
+                element("th", "n", scope="col"),
+                element("th", "from", scope="col"),
+            )
+        ]
         for side in (each.left, each.right):
-            rows.append(element("tr", element("th", element("code", side.text), scope="row"),
-                                element("td", format_measure(side)), element("td", _n(side)),
-                                element("td", *_from(side, literature, links))))  # fmt: skip
+            rows.append(
+                element(
+                    "tr",
+                    element("th", element("code", side.text), scope="row"),
+                    element("td", format_measure(side)),
+                    element("td", _n(side)),
+                    element("td", *_from(side, literature, links)),
+                )
+            )
         chance = "" if each.p_value is None else f", p {_p(each.p_value)} (level {LEVEL:g})"
         shown.append(element("table", *rows))
-        shown.append(element("p", element("code", f"{each.left.text} {each.sign} {each.right.text}"),
-                             f" {'holds' if each.holds else 'does not hold'}: {each.test}{chance}."))  # fmt: skip
+        shown.append(
+            element(
+                "p",
+                element("code", f"{each.left.text} {each.sign} {each.right.text}"),
+                f" {'holds' if each.holds else 'does not hold'}: {each.test}{chance}.",
+            )
+        )
     return shown
 
 

@@ -152,8 +152,7 @@ class _Evaluator:
         if method is None:
             raise AsrunError(
                 f"{_source(node)} is not part of the language of values and claims",
-                remedy="use names of values, numbers, + - * /, comparisons, and, or, not, and "
-                + ", ".join(FUNCTIONS),
+                remedy="use names of values, numbers, + - * /, comparisons, and, or, not, and " + ", ".join(FUNCTIONS),
             )
         return method(node)
 

@@ -139,7 +139,7 @@ class _Inline(InlineProcessor):
 class _ValueInline(_Inline):
     """`{{ snippet.value | format }}`, `{{ published.key }}`."""
 
-    def handleMatch(self, m: re.Match[str], data: str) -> tuple[etree.Element, int, int]:  # type: ignore[override]
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[etree.Element, int, int]:
         page = self.extension.page
         text, _, spec = m[2].partition(BAR)
         text = text.strip()
@@ -156,8 +156,9 @@ class _ValueInline(_Inline):
         published = [str(each).removeprefix("published.") for each in result.sources if not isinstance(each, RunName)]
         if cited.records:
             run = min(cited.records)
-            note = f"{text}, from {run}" + (f": mean ± standard deviation of {result.values.size} seeds"
-                                            if result.is_sample else "")  # fmt: skip
+            note = f"{text}, from {run}" + (
+                f": mean ± standard deviation of {result.values.size} seeds" if result.is_sample else ""
+            )
             target = page.links.to(RECORDS_PAGE, record_anchor(run))
         elif published:
             number = page.context.literature.published[published[0]]
@@ -173,7 +174,7 @@ class _ValueInline(_Inline):
 class _CitationInline(_Inline):
     """`[@key]`, or `[@one; @two]`."""
 
-    def handleMatch(self, m: re.Match[str], data: str) -> tuple[etree.Element, int, int]:  # type: ignore[override]
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[etree.Element, int, int]:
         page = self.extension.page
         shown = element("span", "(", classes="asrun-citations")
         for at, key in enumerate(re.split(r"[;,]", m[2])):
@@ -219,4 +220,5 @@ class _LastPostprocessor(Postprocessor):
 
 
 def makeExtension(**options: Any) -> AsrunExtension:
+    """Return the extension: the name and the signature are Python-Markdown's."""
     return AsrunExtension(**options)

@@ -46,11 +46,44 @@ _HREF = "{http://www.w3.org/1999/xlink}href"
 _PIXELS_PER_POINT = 1.5  # at its widest; 11 points are then 16 pixels, as large as the text around the figure
 
 _ELEMENTS = frozenset(
-    "svg g defs title desc path rect circle ellipse line polyline polygon text tspan textPath use image clipPath mask "
-    "pattern marker symbol linearGradient radialGradient stop filter feColorMatrix feComposite feFlood feBlend "
-    "feGaussianBlur feOffset feMerge feMergeNode".split()
+    [
+        "svg",
+        "g",
+        "defs",
+        "title",
+        "desc",
+        "path",
+        "rect",
+        "circle",
+        "ellipse",
+        "line",
+        "polyline",
+        "polygon",
+        "text",
+        "tspan",
+        "textPath",
+        "use",
+        "image",
+        "clipPath",
+        "mask",
+        "pattern",
+        "marker",
+        "symbol",
+        "linearGradient",
+        "radialGradient",
+        "stop",
+        "filter",
+        "feColorMatrix",
+        "feComposite",
+        "feFlood",
+        "feBlend",
+        "feGaussianBlur",
+        "feOffset",
+        "feMerge",
+        "feMergeNode",
+    ]
 )
-_GEOMETRY = frozenset("d x y x1 y1 x2 y2 cx cy r rx ry points width height".split())
+_GEOMETRY = frozenset(["d", "x", "y", "x1", "y1", "x2", "y2", "cx", "cy", "r", "rx", "ry", "points", "width", "height"])
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
 _LOCAL_URL = re.compile(r"url\(\s*(['\"]?)#([^)'\"]+)\1\s*\)")

@@ -31,7 +31,7 @@ def file_digest(path: Path) -> str:
     return _file_digest(path, stat.st_size, stat.st_mtime_ns)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _file_digest(path: Path, size: int, modified: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -145,7 +145,9 @@ class _Walk:
             if labels:
                 shown = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
                 collected[shown] = {
-                    label: digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
+                    label: digests[0]
+                    if len(digests) == 1
+                    else hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
                     for label, digests in sorted(labels.items())
                 }
         return dict(sorted(collected.items()))
@@ -193,7 +195,7 @@ class _Walk:
                     self.follow(target, chain)
 
     def follow_import(self, target: _Import, rest: tuple[str, ...]) -> None:
-        chain = ((target.attribute, *rest) if target.attribute else rest)
+        chain = (target.attribute, *rest) if target.attribute else rest
         path = self.find(target.module)
         name = target.module
         while path:
@@ -224,7 +226,7 @@ class _Walk:
         return path.stem
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _read_module(path: Path, modified: int, dotted: str) -> _Module:
     try:
         tree = ast.parse(path.read_bytes())

@@ -13,7 +13,7 @@ from asrun.runner import code, locate, plot_code
 from asrun.snippet import list_snippets
 from asrun.store import Store, write_whole
 
-__all__ = ["conditions", "drawing_condition", "note_failure", "forget_failure", "record_condition", "run_condition"]
+__all__ = ["conditions", "drawing_condition", "forget_failure", "note_failure", "record_condition", "run_condition"]
 
 
 def conditions(project: Project, store: Store) -> dict[RunName, Condition]:
@@ -48,9 +48,8 @@ def run_condition(project: Project, snippet: Snippet, run: RunName, store: Store
     """Return the condition of one run's record."""
     record = store.get(run)
     condition = record_condition(project, snippet, record) if record else Condition(State.MISSING, "never run")
-    if condition.state in (State.MISSING, State.STALE):
-        if what := _noted_failure(project, snippet, run):
-            return Condition(State.FAILED, f"the last run failed: {what}")
+    if condition.state in (State.MISSING, State.STALE) and (what := _noted_failure(project, snippet, run)):
+        return Condition(State.FAILED, f"the last run failed: {what}")
     return condition
 
 
@@ -116,6 +115,7 @@ def note_failure(project: Project, snippet: Snippet, run: RunName, error: AsrunE
 
 
 def forget_failure(project: Project, run: RunName) -> None:
+    """Forget that a run failed."""
     _note_path(project, run).unlink(missing_ok=True)
 
 

@@ -90,8 +90,10 @@ class Literature:
                 where=Where(self.project.relative(path), (broken.start_line or 0) + 1),
                 remedy="look for a missing brace or comma",
             )
-        return {entry.key: _entry(entry.key, {f.key: _plain(str(f.value)) for f in entry.fields})
-                for entry in library.entries}  # fmt: skip
+        return {
+            entry.key: _entry(entry.key, {f.key: _plain(str(f.value)) for f in entry.fields})
+            for entry in library.entries
+        }
 
     @cached_property
     def published(self) -> dict[str, Published]:
@@ -104,9 +106,13 @@ class Literature:
             try:
                 values, axes, labels = self._values(path.parent, item)
                 found[key] = Published(
-                    key, values, axes, labels,
-                    **{name: str(item[name]) for name in ("cite", "where", "how", "what")}, unit=item.get("unit", ""),
-                )  # fmt: skip
+                    key,
+                    values,
+                    axes,
+                    labels,
+                    **{name: str(item[name]) for name in ("cite", "where", "how", "what")},
+                    unit=item.get("unit", ""),
+                )
             except (KeyError, TypeError, ValueError, OSError) as error:
                 raise AsrunError(
                     f"the published number {key} cannot be read: {error!r}",

@@ -17,7 +17,9 @@ _TAG = re.compile(
     r"|<(?P<close>/?)(?P<name>[a-zA-Z][^\s/>]*)(?P<rest>(?:\"[^\"]*\"|'[^']*'|[^'\">])*)>",
     re.DOTALL | re.IGNORECASE,
 )
-_VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
+_VOID = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
+)
 _ELEMENT = re.compile(r"\s*\.element\s*:?\s*(.*?)\s*\Z", re.DOTALL)
 _ID = re.compile(r"""\s(?:id|name)=["']([^"']+)["']""")
 
@@ -56,7 +58,8 @@ def with_attributes(tag: str, attributes: dict[str, str]) -> str:
     if "class" in has and "class" in attributes:
         attributes = attributes | {"class": f"{has['class']} {attributes['class']}"}
     name = re.split(r"[\s/>]", tag[1:], maxsplit=1)[0]
-    written = "".join(f' {key}="{html.escape(value)}"' if value else f" {key}" for key, value in (has | attributes).items())
+    merged = has | attributes
+    written = "".join(f' {key}="{html.escape(value)}"' if value else f" {key}" for key, value in merged.items())
     return f"<{name}{written}{' /' if tag.endswith('/>') else ''}>"
 
 
@@ -70,7 +73,7 @@ def edited(markup: str, edits: dict[tuple[int, int], str]) -> str:
 
 
 def element_comments(markup: str) -> str:
-    """Obey `<!-- .element: key="value" -->`: it is for the element before it or, where it comes first, the one around it."""
+    """Obey `<!-- .element: key="value" -->`, for the element before it or, where it comes first, the one around it."""
     wanted: dict[Tag, dict[str, str]] = {}
     edits: dict[tuple[int, int], str] = {}
     around: list[Tag | None] = [None]
@@ -80,9 +83,9 @@ def element_comments(markup: str) -> str:
             around.append(tag)
             before.append(None)
         elif tag.kind == "end":
-            # An end tag that nothing opened is the browser's business.
-            depth = next((n for n in range(len(around) - 1, 0, -1) if (opened := around[n]) and opened.name == tag.name), 0)
-            if depth:
+            depths = range(len(around) - 1, 0, -1)
+            depth = next((n for n in depths if (opened := around[n]) and opened.name == tag.name), 0)
+            if depth:  # an end tag that nothing opened is the browser's business
                 closed = around[depth]
                 del around[depth:], before[depth:]
                 if tag.name != "br":

@@ -63,7 +63,7 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
         self.context = Context(self.project, allow_stale=allow_stale)
         self.problems: list[AsrunError] = []
         self.extension = AsrunExtension(context=self.context, strict=False)
-        config.markdown_extensions.append(self.extension)  # type: ignore[arg-type]
+        config.markdown_extensions.append(self.extension)
         config.extra_css[:0] = [f"assets/asrun/{name}" for name in STYLES]
         return config
 

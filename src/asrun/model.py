@@ -1,4 +1,4 @@
-"""The values that the rest of the program passes around: frozen, and good enough as text to be an error or a test id."""
+"""The values that the rest of the program passes around: frozen, and good enough as text for an error or a test id."""
 
 from __future__ import annotations
 

@@ -16,8 +16,17 @@ from asrun.model import Where
 __all__ = ["Read", "front_matter_lines", "read_all", "read_page"]
 
 
-_SHAPE = ["admonition", "attr_list", "def_list", "footnotes", "md_in_html", "tables",
-          "pymdownx.details", "pymdownx.superfences", "pymdownx.tabbed"]  # fmt: skip
+_SHAPE = [
+    "admonition",
+    "attr_list",
+    "def_list",
+    "footnotes",
+    "md_in_html",
+    "tables",
+    "pymdownx.details",
+    "pymdownx.superfences",
+    "pymdownx.tabbed",
+]
 """The extensions that decide what is code on a page, and what is nested in what."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from asrun.fences import LEAD, end_of_fence
 
@@ -49,13 +50,17 @@ def mark_lines(lines: Sequence[str], first_line: int, blocks: Collection[str]) -
             continue
         number = f"{_OPEN}{first_line + at}{_CLOSE}"
         found = header.match(line)
-        line = _VALUE.sub(lambda match, n=number: "{{" + n + match[1].replace("|", BAR) + "}}", line)
-        line = _CITATION.sub(lambda match, n=number: match[0] + n, line)
+        line = _VALUE.sub(partial(_mark_value, number), line)
+        line = _CITATION.sub(rf"\g<0>{number}", line)
         if found:
             headers[first_line + at] = found["name"]
             line = line.rstrip() + ("" if "|" in found[0] else " | ") + number
         marked.append(line)
     return marked, headers
+
+
+def _mark_value(number: str, match: re.Match[str]) -> str:
+    return "{{" + number + match[1].replace("|", BAR) + "}}"
 
 
 def take_mark(text: str) -> tuple[str, int | None]:

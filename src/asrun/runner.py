@@ -47,11 +47,15 @@ def choose_device(snippet: Snippet, wanted: str | None) -> str:
     needs = snippet.needs.get("gpu")
     device = wanted or ("cuda" if needs and has_gpu() else "cpu")
     if device == "cuda" and not has_gpu():
-        raise AsrunError(f"{snippet.name} cannot run on cuda: this machine has no NVIDIA GPU that its driver can see",
-                         remedy="leave --device out, or run it where there is one")  # fmt: skip
+        raise AsrunError(
+            f"{snippet.name} cannot run on cuda: this machine has no NVIDIA GPU that its driver can see",
+            remedy="leave --device out, or run it where there is one",
+        )
     if device == "cpu" and needs == "required":
-        raise AsrunError(f"{snippet.name} needs a GPU, and this is a run on the CPU",
-                         remedy="run it on a machine with an NVIDIA GPU; its NEEDS say gpu: required")  # fmt: skip
+        raise AsrunError(
+            f"{snippet.name} needs a GPU, and this is a run on the CPU",
+            remedy="run it on a machine with an NVIDIA GPU; its NEEDS say gpu: required",
+        )
     return device
 
 
@@ -139,9 +143,8 @@ def _folders(project: Project) -> list[Path]:
 
 def _unreached(project: Project, reached: dict[str, Digests], modules: list[str]) -> dict[str, Digests]:
     """Return digests of whole modules that were imported though no name leads there: by importlib, or for effect."""
-    static = {path for path in reached}
     loaded = [Path(file) for file in modules if Path(file).name != "__init__.py"]
-    also = [path for path in loaded if project.relative(path) not in static and path.parent != project.snippets]
+    also = [path for path in loaded if project.relative(path) not in reached and path.parent != project.snippets]
     return reach(project.root, [], folders=_folders(project), root=project.root, also=also) if also else {}
 
 
@@ -165,16 +168,20 @@ def _file_digests(project: Project, opened: list[str]) -> Digests:
             roots = {f"${variable}": os.environ.get(variable) for variable in project.data_variables}
             roots["~"] = os.path.expanduser("~")
             name = next(
-                (f"{short}/{path.relative_to(os.path.abspath(folder)).as_posix()}"
-                 for short, folder in roots.items() if folder and path.is_relative_to(os.path.abspath(folder))),
+                (
+                    f"{short}/{path.relative_to(os.path.abspath(folder)).as_posix()}"
+                    for short, folder in roots.items()
+                    if folder and path.is_relative_to(os.path.abspath(folder))
+                ),
                 path.name,
-            )  # fmt: skip
+            )
         digests[name] = file_digest(path)
     return dict(sorted(digests.items()))
 
 
 def _commit(root: Path) -> str:
     """Return the short name of the commit that is checked out, with a + when the tree differs from it."""
+
     def git(*arguments: str) -> str:
         done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
         return done.stdout.strip() if done.returncode == 0 else ""
@@ -247,9 +254,7 @@ def _start(
     raise _failed(project, snippet, run, process.returncode, out, follow)
 
 
-def _failed(
-    project: Project, snippet: Snippet, run: RunName, code: int, out: Path, follow: _Follow
-) -> AsrunError:
+def _failed(project: Project, snippet: Snippet, run: RunName, code: int, out: Path, follow: _Follow) -> AsrunError:
     """Say why a snippet's process ended without a report, and keep its traceback."""
     where, error_file = Where(project.relative(snippet.path)), out / "error.json"
     if not error_file.is_file():

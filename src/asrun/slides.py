@@ -1,4 +1,4 @@
-"""Renders a deck to one HTML page, and writes the folder that shows it: from a server or from a disk, asking no network."""
+"""Renders a deck to one HTML page, and writes the folder that shows it, from a server or a disk, asking no network."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ _THEMES |= dict.fromkeys(("light", "white", "white-contrast", "beige", "sky", "s
 
 _HEADING = re.compile(r"<h[1-6]\b[^>]*>(.*?)</h[1-6]>", re.DOTALL | re.IGNORECASE)
 _LEAD_TAGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "p", "a", "em", "strong", "br", "small", "sup", "sub"})
-_LOCAL = re.compile(r"""\s(?:src|data-src|poster|data-background-(?:image|video))=["'](?![a-z][\w+.-]*:|[/#])([^"'?#]+)""")
+_LOCAL = re.compile(
+    r"""\s(?:src|data-src|poster|data-background-(?:image|video))=["'](?![a-z][\w+.-]*:|[/#])([^"'?#]+)"""
+)
 
 
 def render_deck(
@@ -63,7 +65,11 @@ def render_deck(
     drawing = _Drawing(deck, convert)
     stacks = "\n".join(drawing.stack(stack) for stack in deck.slides)
     environment = Environment(
-        loader=FileSystemLoader(ASSETS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(ASSETS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("deck.html").render(
         title=str(deck.setting("title") or _first_heading(stacks) or Path(deck.path).stem),
@@ -109,7 +115,7 @@ def copy_assets(folder: Path) -> None:
             raise AsrunError(
                 f"The browser file {name} is missing.",
                 where=Where(str(ASSETS)),
-                remedy="Install asrun again: its wheel carries these files, and `pip install -e .` fetches them with npm.",
+                remedy="Install asrun again: its wheel carries these files; `pip install -e .` fetches them with npm.",
             )
         shutil.copyfile(ASSETS / name, folder / name)
 
@@ -117,7 +123,7 @@ def copy_assets(folder: Path) -> None:
 class _Drawing:
     """The rendering of one deck, which remembers the ids in use on the page."""
 
-    def __init__(self, deck: Deck, convert: Convert):
+    def __init__(self, deck: Deck, convert: Convert) -> None:
         self.deck, self.convert = deck, convert
         self.ids: set[str] = set()
         self.count = 0
@@ -165,7 +171,9 @@ def _options(deck: Deck) -> dict[str, Any]:
         given = deck.meta.get(key)
         if given is not None and not isinstance(given, dict):
             raise AsrunError(
-                f"`{key}` is not a mapping.", where=Where(deck.path, 1), remedy=f"Write `{key}:` and one `key: value` a line."
+                f"`{key}` is not a mapping.",
+                where=Where(deck.path, 1),
+                remedy=f"Write `{key}:` and under it one `key: value` a line.",
             )
         options |= given or {}
     return {str(key): value for key, value in options.items() if key not in ("plugins", "dependencies")}

@@ -124,8 +124,10 @@ def section(snippet: Snippet, name: str, shown: str, where: Where | None = None)
     marks = {match["name"]: at for at, line in enumerate(lines) if (match := _SECTION.match(line))}
     if name in marks:
         start = marks[name] + 1
-        end = next((at for at in range(start, len(lines)) if _SECTION_END.match(lines[at]) or _SECTION.match(lines[at])),
-                   len(lines))  # fmt: skip
+        end = next(
+            (at for at in range(start, len(lines)) if _SECTION_END.match(lines[at]) or _SECTION.match(lines[at])),
+            len(lines),
+        )
     else:
         definitions = {
             node.name: node

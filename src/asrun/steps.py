@@ -1,8 +1,8 @@
-"""Walks through code in steps: a fence's ``` ```python [1|3-4|5] ``` becomes one block per step, one laid over the other.
+"""Walks through code in steps: ``` ```python [1|3-4|5] ``` becomes one block a step, one laid over the other.
 
-reveal.js does this with a highlighter in the browser. Here the code is highlighted on the server already, so the steps are
-passed through Markdown as an attribute of the fence and drawn afterwards. Each step is a whole block because a fragment of
-reveal.js can only show and hide.
+reveal.js does this with a highlighter in the browser. Here the code is highlighted on the server already, so the steps
+are passed through Markdown as an attribute of the fence and drawn afterwards. Each step is a whole block because a
+fragment of reveal.js can only show and hide.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STEPS = re.compile(rf"(?:\d+:)?(?P<steps>{_LINES}(?:\|{_LINES})*)")
 
 
 def mark_steps(source: str, path: str, line: int) -> str:
-    """Rewrite ``` ```python [1|3-4] ``` as ``` ```{.python data-steps="1|3-4"} ```, which superfences and attr_list carry.
+    """Rewrite ``` ```python [1|3-4] ``` as ``` ```{.python data-steps="1|3-4"} ```: superfences and attr_list carry it.
 
     Arguments:
         source: Markdown of a slide.
@@ -50,7 +50,7 @@ def mark_steps(source: str, path: str, line: int) -> str:
 
 
 def draw_steps(markup: str) -> str:
-    """Lay one copy of a marked block over the other: each dims what it is not about, all but the first are fragments."""
+    """Lay copies of a marked block over it: each dims what it is not about, all but the first are fragments."""
     edits = {}
     for block in read_tags(markup):
         if block.kind != "start" or not (asked := re.search(r'\sdata-steps="([^"]*)"', block.text)):
@@ -72,7 +72,8 @@ def _layers(lines: list[str], steps: list[str]) -> str:
     for number, step in enumerate(steps):
         lit = _lines(step)
         drawn = "".join(
-            f'<span class="line{" dim" if lit and n not in lit else ""}">{text}\n</span>' for n, text in enumerate(lines, 1)
+            f'<span class="line{" dim" if lit and n not in lit else ""}">{text}\n</span>'
+            for n, text in enumerate(lines, 1)
         )
         # The copies are for the eyes: the code is read aloud once.
         over = ' class="fragment" aria-hidden="true"' if number else ""

@@ -142,8 +142,11 @@ class Store:
         if document["schema"] != SCHEMA:
             raise ValueError(f"schema {document['schema']}, this version reads {SCHEMA}")
         values, arrays, seals = document["values"], document["arrays"], document["seals"]
-        damaged = {name for name in {*values, *seals}
-                   if name not in values or seals.get(name) != codec.seal(values[name], _dtypes(arrays, name))}  # fmt: skip
+        damaged = {
+            name
+            for name in {*values, *seals}
+            if name not in values or seals.get(name) != codec.seal(values[name], _dtypes(arrays, name))
+        }
         figures = {}
         for name, entry in document["figures"].items():
             path = self.path(run).with_name(Path(entry["file"]).name)

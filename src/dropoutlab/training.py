@@ -71,6 +71,7 @@ def error_percent(cohort: Cohort, x: torch.Tensor, y: torch.Tensor, *, chunk: in
     """Classification error of each run in percent, in evaluation: nothing is dropped.
 
     Arguments:
+        cohort: The networks.
         x: (examples, inputs).
         y: (examples,) class numbers.
         chunk: How many examples are evaluated at once; bounds the memory, not the result.
@@ -100,6 +101,7 @@ def train(
     It starts at `learning_rate` and would reach 0 one update after the last.
 
     Arguments:
+        cohort: The networks; their parameters change in place.
         x: (examples, inputs) training data.
         y: (examples,) class numbers.
         updates: Weight updates in all.

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import html
-import json
 import re
 from itertools import pairwise
-from pathlib import Path
 
-import markdown
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asrun.deck import Deck, Slide, parse_deck
 from asrun.errors import AsrunError
-from asrun.markup import element_comments, own_ids
-from asrun.slides import ASSETS, copy_assets, render_deck, write_deck
-from asrun.steps import mark_steps
-
-EXTENSIONS = ["pymdownx.superfences", "pymdownx.highlight", "attr_list", "tables", "md_in_html", "pymdownx.tabbed"]
-
-needs_vendor = pytest.mark.skipif(
-    not (ASSETS / "vendor").is_dir(), reason="the browser files are fetched when asrun is installed"
-)
-
-
-def convert(text: str, line: int) -> str:
-    return markdown.markdown(text, extensions=EXTENSIONS)
 
 
 def sources(deck: Deck) -> list[list[str]]:
@@ -103,7 +86,8 @@ def test_notes(text: str, source: str, notes: str, line: int) -> None:
 
 def test_slide_attributes() -> None:
     slide = only(
-        '# A\n<!-- .slide: data-background="#fff" class=\'big\' data-auto-animate id=x -->\n```\n<!-- .slide: id="y" -->\n```'
+        "# A\n<!-- .slide: data-background='#fff' class=\"big\" data-auto-animate id=x -->\n"
+        '```\n<!-- .slide: id="y" -->\n```'
     )
     assert slide.attributes == {"data-background": "#fff", "class": "big", "data-auto-animate": "", "id": "x"}
     assert slide.source == '# A\n\n```\n<!-- .slide: id="y" -->\n```'
@@ -145,9 +129,9 @@ def test_errors_say_where(text: str, message: str) -> None:
 WORDS = st.text(alphabet="abcdefg äß漢 .#*_|<>&\u2028\x0b", min_size=1, max_size=20).filter(
     lambda text: text.strip() and not re.match(r"\s*notes?:", text, re.IGNORECASE)
 )
-CODE = st.lists(st.sampled_from(["---", "--", "----", "Note: x", "x = 1", "", "~~~", "<!-- .slide: a -->"]), max_size=4).map(
-    lambda lines: "\n".join(["```python", *lines, "```"])
-)
+CODE = st.lists(
+    st.sampled_from(["---", "--", "----", "Note: x", "x = 1", "", "~~~", "<!-- .slide: a -->"]), max_size=4
+).map(lambda lines: "\n".join(["```python", *lines, "```"]))
 TEXT = st.lists(st.one_of(WORDS.map(str.strip), CODE), min_size=1, max_size=4).map("\n\n".join)
 NOTES = st.tuples(WORDS.map(str.strip), TEXT).map("\n\n".join)  # a fence opens a line, so not the one of `Note:`
 SLIDE = st.tuples(TEXT, st.one_of(st.just(""), NOTES))
@@ -191,158 +175,3 @@ def test_any_text_is_a_deck_or_a_named_error(text: str) -> None:
         assert str(error.where).startswith("deck.md:")
     else:
         assert all(stack for stack in deck.slides)
-
-
-@given(SLIDES)
-def test_the_page_has_every_slide_and_note_in_its_place(stacks: list[list[tuple[str, str]]]) -> None:
-    text = "\n---\n".join(
-        "\n--\n".join(f"{shown}\n\nNote: {said}" if said else shown for shown, said in stack) for stack in stacks
-    )
-    seen: list[tuple[str, int]] = []
-
-    def plain(source: str, line: int) -> str:
-        seen.append((source, line))
-        return f"<pre>{html.escape(source)}</pre>"
-
-    page = render_deck(parse_deck(text, "deck.md"), plain)
-    written = [part for stack in stacks for slide in stack for part in slide if part]
-    assert [source for source, _ in seen] == [part.rstrip() for part in written]
-    assert page.count("<section") == sum(len(stack) + (len(stack) > 1) for stack in stacks)
-    assert page.count('<aside class="notes">') == sum(bool(said) for stack in stacks for _, said in stack)
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ('<li>a <!-- .element: class="fragment" --></li>', '<li class="fragment">a </li>'),
-        ('<p>a</p>\n<!-- .element: class="fragment" -->', '<p class="fragment">a</p>\n'),
-        ('<li>a <b>b</b><!-- .element: id="x" --></li>', '<li>a <b id="x">b</b></li>'),
-        ('<p class="a">b<br>c <!-- .element: class="d" --></p>', '<p class="a d">b<br>c </p>'),
-        ('<img src="a.png" /><!-- .element: width="9" -->', '<img src="a.png" width="9" />'),
-        ("<p>a <!-- a remark --></p>", "<p>a <!-- a remark --></p>"),
-    ],
-)
-def test_element_comments(before: str, after: str) -> None:
-    assert element_comments(before) == after
-
-
-def test_ids_are_the_slide_s_own() -> None:
-    taken: set[str] = set()
-    tab = '<input id="t_1" name="t"><label for="t_1">a</label><a href="#t_1">b</a><path clip-path="url(#t_1)"/>'
-    assert own_ids(tab, taken, "-s1") == tab
-    assert own_ids(tab, taken, "-s2") == tab.replace("t_1", "t_1-s2").replace('name="t"', 'name="t-s2"')
-
-
-def test_code_in_steps() -> None:
-    text = "# A\n\n```python [1|3-4]\na = 1\n\nb = '''\n'''\n```\n\n~~~ [2]\nx\ny\n~~~"
-    page = render_deck(parse_deck(text, "deck.md"), convert)
-    blocks = re.findall(r'<div class="highlight steps"[^>]*>(.*?)</div>', page, re.DOTALL)
-    assert len(blocks) == 2
-    first, second = re.findall(r"<code.*?</code>", blocks[0], re.DOTALL)
-    assert ["dim" in line for line in first.split('<span class="line')[1:]] == [False, True, True, True]
-    assert ["dim" in line for line in second.split('<span class="line')[1:]] == [True, True, False, False]
-    assert second.startswith('<code class="fragment" aria-hidden="true">')
-    plain = [html.unescape(re.sub(r"<[^>]+>", "", code)) for code in (first, second)]
-    assert plain == ["a = 1\n\nb = '''\n'''\n"] * 2
-    assert blocks[1].count("<code") == 1
-
-
-def test_steps_of_code_within_code_are_text() -> None:
-    text = "````md\n```python [1|2]\n```\n````"
-    assert mark_steps(text, "deck.md", 1) == text
-
-
-def test_bad_steps_say_where() -> None:
-    with pytest.raises(AsrunError, match=r"deck.md:5: `\[one\]` does not name lines"):
-        render_deck(parse_deck("a\n\n---\n\n```python [one]\nx\n```", "deck.md"), convert)
-
-
-def test_the_page_s_settings() -> None:
-    deck = parse_deck(
-        '---\ntitle: "A & B"\nlang: de\ntheme: night\ntransition: zoom\nrevealOptions: {loop: true, x: "</script>"}\n---\n# A',
-        "deck.md",
-    )
-    page = render_deck(deck, convert, assets="../assets/", site_root="../../", lesson="../07/?a=1&b=2")
-    assert "<title>A &amp; B</title>" in page
-    assert '<html lang="de" data-theme="dark">' in page
-    assert 'href="../assets/deck.css"' in page
-    assert 'href="../07/?a=1&amp;b=2"' in page
-    options = re.search(r'id="deck-options">(.*?)</script>', page, re.DOTALL)
-    assert options
-    assert json.loads(options[1]) == {"transition": "zoom", "loop": True, "x": "</script>"}
-
-
-def test_the_title_is_the_first_heading_or_the_file_s_name() -> None:
-    assert "<title>A &lt; B</title>" in render_deck(parse_deck("a\n\n## *A* &lt; B", "x/deck.md"), convert)
-    assert "<title>deck</title>" in render_deck(parse_deck("a", "x/deck.md"), convert)
-
-
-def test_a_title_slide_is_set_as_one() -> None:
-    page = render_deck(parse_deck("# A\n\nby B\n---\n# C\n---\n# D\n\ntext", "deck.md"), convert)
-    assert re.findall(r"<section[^>]*>\s*<h1>(.)", page.replace(' class="lead"', "")) == ["A", "C", "D"]
-    assert page.count('<section class="lead">') == 2
-
-
-@needs_vendor
-def test_a_written_deck_has_its_pictures_and_nothing_from_outside(tmp_path: Path) -> None:
-    source = tmp_path / "slides"
-    (source / "img").mkdir(parents=True)
-    (source / "img" / "a b.png").write_bytes(b"a")
-    (tmp_path / "secret.png").write_bytes(b"s")
-    text = (
-        '# A\n<!-- .slide: data-background-image="img/a b.png" -->\n![a](img/missing.png) ![b](../secret.png)\n\n'
-        '<iframe title="t" src="https://example.org/"></iframe>'
-    )
-    deck = parse_deck(text, str(source / "deck.md"))
-    page = render_deck(deck, convert)
-    write_deck(deck, page, tmp_path / "out")
-    assert (tmp_path / "out" / "img" / "a b.png").read_bytes() == b"a"
-    assert not list((tmp_path / "out").rglob("secret.png"))
-    assert '<iframe title="t" data-src="https://example.org/">' in page
-    for name in re.findall(r'(?:src|href)="(assets/[^"]+)"', page):
-        assert (tmp_path / "out" / name).is_file()
-    for style in (tmp_path / "out" / "assets").rglob("*.css"):
-        for url in re.findall(r'url\("([^"]+)"\)', style.read_text("utf-8")):
-            assert (style.parent / url).is_file()
-
-
-def test_a_missing_browser_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asrun.slides.ASSETS", tmp_path)
-    with pytest.raises(AsrunError, match=r"palette\.css is missing"):
-        copy_assets(tmp_path / "out")
-
-
-def luminance(colour: str) -> float:
-    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: str, other: str) -> float:
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def colours(name: str, variable: str) -> list[dict[str, str]]:
-    """The colours of every block of a style sheet that sets `variable`."""
-    style = (ASSETS / name).read_text("utf-8")
-    blocks = re.findall(r"\{([^{}]*)\}", style)
-    return [dict(re.findall(r"(--[\w-]+):\s*(#\w{6});", block)) for block in blocks if f"{variable}:" in block]
-
-
-def test_figures_can_be_told_from_their_ground() -> None:
-    light, dark, chosen_dark = colours("palette.css", "--fig-bg")
-    assert dark == chosen_dark
-    for palette in (light, dark):
-        for name, colour in palette.items():
-            least = {"--fig-bg": 1, "--fig-grid": 1.2, "--fig-fg": 7, "--fig-muted": 4.5}.get(name, 3)
-            assert contrast(colour, palette["--fig-bg"]) >= least, name
-
-
-def test_words_can_be_read() -> None:
-    light, dark, chosen_dark = colours("deck.css", "--ground")
-    assert dark == chosen_dark
-    for palette in (light, dark):
-        for name in palette.keys() - {"--ground", "--panel", "--edge", "--lit"}:
-            for ground in ("--ground", "--panel", *(["--lit"] if name != "--quiet" else [])):
-                assert contrast(palette[name], palette[ground]) >= 4.5, (name, ground)

@@ -28,7 +28,7 @@ def font(tmp_path: Path) -> Path:
     builder.setupGlyphOrder(names)
     builder.setupCharacterMap(dict(zip(map(ord, "abc["), names[1:5], strict=True)))
     builder.setupGlyf({name: pen.glyph() for name in names})
-    builder.setupHorizontalMetrics({name: (500, 0) for name in names})
+    builder.setupHorizontalMetrics(dict.fromkeys(names, (500, 0)))
     builder.setupHorizontalHeader(ascent=800, descent=-200)
     builder.setupNameTable({"familyName": "Tiny", "styleName": "Regular", "licenseDescription": "Free to share."})
     builder.setupOS2()

@@ -6,9 +6,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import markdown
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from asrun.deck import parse_deck
 from asrun.slides import ASSETS, render_deck, write_deck
@@ -16,16 +19,16 @@ from asrun.slides import ASSETS, render_deck, write_deck
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 if not CHROMIUM or not (ASSETS / "vendor").is_dir():
-    lacking = "no Chromium was found: install it or set CHROMIUM" if not CHROMIUM else "asrun's browser files are missing"
+    lacking = (
+        "no Chromium was found: install it or set CHROMIUM" if not CHROMIUM else "asrun's browser files are missing"
+    )
     if os.environ.get("CI"):
         pytest.fail(lacking, pytrace=False)
     pytest.skip(lacking, allow_module_level=True)
 
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-
 FIGURE = (
-    '<figure class="asrun-figure"><svg viewBox="0 0 460 300" width="460pt" height="300pt" role="img" aria-label="A line">'
+    '<figure class="asrun-figure"><svg viewBox="0 0 460 300" width="460pt" height="300pt" role="img" '
+    'aria-label="A line">'
     '<rect width="460" height="300" style="fill: var(--fig-bg)"/><path d="M9 290L450 9" style="stroke: var(--fig-1)"/>'
     '<text x="200" y="280" style="fill: var(--fig-muted)">drop</text></svg><figcaption>A line.</figcaption></figure>'
 )
@@ -148,7 +151,7 @@ def browser() -> Iterator[Browser]:
 class Opened:
     """A deck on a screen, and what went wrong or left the machine meanwhile."""
 
-    def __init__(self, browser: Browser, url: str, **options: object):
+    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
         self.context = browser.new_context(**({"viewport": PROJECTOR, "reduced_motion": "reduce"} | options))
         self.complaints: list[str] = []
         self.context.on("request", self._request)
@@ -159,7 +162,7 @@ class Opened:
         self.page.goto(url)
         self.ready(self.page)
 
-    def _request(self, request: object) -> None:
+    def _request(self, request: Request) -> None:
         if not request.url.startswith(("file:", "data:", "about:", "blob:")):
             self.complaints.append(f"asked: {request.url}")
 
@@ -222,18 +225,18 @@ def test_code_goes_in_steps(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize(
-    "opened", [{"viewport": PROJECTOR}, {"viewport": {"width": 1024, "height": 768}}, {"viewport": TELEPHONE}], indirect=True
+    "opened",
+    [{"viewport": PROJECTOR}, {"viewport": {"width": 1024, "height": 768}}, {"viewport": TELEPHONE}],
+    indirect=True,
 )
 def test_every_slide_fits_its_frame(opened: Opened) -> None:
     outside = """() => {
         const frame = document.querySelector(".slides").getBoundingClientRect();
-        const slide = Reveal.getCurrentSlide();
-        const scrolls = (element) => element && (element.tabIndex === 0 || scrolls(element.parentElement.closest("[tabindex]")));
-        return [...slide.querySelectorAll("*")].filter((element) => {
-            const box = element.getBoundingClientRect();
-            if (!box.width || element.closest("aside, math, .tabbed-set > input")) return false;
-            if (element !== element.closest("[tabindex='0']") && element.closest("[tabindex='0']")) return false;
-            return box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1;
+        return [...Reveal.getCurrentSlide().querySelectorAll("*")].filter((element) => {
+            const box = element.getBoundingClientRect(), scrolls = element.closest("[tabindex='0']");
+            if (!box.width || element.closest("aside, math, input") || (scrolls && scrolls !== element)) return false;
+            const beside = box.left < frame.left - 1 || box.right > frame.right + 1;
+            return beside || box.top < frame.top - 1 || box.bottom > frame.bottom + 1;
         }).map((element) => element.outerHTML.slice(0, 80));
     }"""
     for name in opened.slides():
@@ -307,7 +310,12 @@ def test_it_prints_a_page_a_slide(opened: Opened) -> None:
 def test_without_scripts_it_is_a_long_page(browser: Browser, url: str) -> None:
     page = browser.new_page(java_script_enabled=False, viewport=PROJECTOR)
     page.goto(url)
-    tops = [page.get_by_role("heading", name=name).bounding_box()["y"] for name in ("How much", "Below", "Steps", "On a ground")]
+    tops = [
+        page.get_by_role("heading", name=name).bounding_box()["y"]
+        for name in ("How much", "Below", "Steps", "On a ground")
+    ]
     assert tops == sorted(tops)
     assert len(set(tops)) == 4
+    page.get_by_text("Words and").scroll_into_view_if_needed()
+    expect(page.get_by_text("Words and")).to_be_in_viewport()
     page.close()

@@ -392,7 +392,9 @@ def test_hidden_drop_spares_the_inputs_and_fits_the_widths(drop, widths):
     assert Cohort(widths, [row], [0]).drops.shape == (1, len(widths) - 1)
 
 
-@pytest.mark.parametrize(("x", "y"), [((2, 6, 3), (1, 6)), ((2, 6, 3), (2, 3)), ((1, 6, 3), (2, 6)), ((2, 6, 4), (2, 6))])
+@pytest.mark.parametrize(
+    ("x", "y"), [((2, 6, 3), (1, 6)), ((2, 6, 3), (2, 3)), ((1, 6, 3), (2, 6)), ((2, 6, 4), (2, 6))]
+)
 def test_a_minibatch_for_each_run_is_required(x, y):
     cohort = Cohort([3, 4, 2], [[0.2, 0.5]] * 2, [0, 1])
     with pytest.raises(ValueError, match="2 runs"):

@@ -1,7 +1,7 @@
 """Fetches the browser files that asrun carries, when the wheel is built, so that its users need Python alone.
 
-Git keeps `package-lock.json` only: versions and integrity hashes, which npm checks. Hatchling loads this file by its path,
-before asrun is installed, so it imports nothing of asrun.
+Git keeps `package-lock.json` only: versions and integrity hashes, which npm checks. Hatchling loads this file by its
+path, before asrun is installed, so it imports nothing of asrun.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ class BrowserFiles(BuildHookInterface):
 
 def digest(assets: Path) -> str:
     """What decides the content of `vendor/`: the lock, and this file with its list."""
-    return hashlib.sha256(b"".join((assets / n).read_bytes() for n in ("package-lock.json", "build_hook.py"))).hexdigest()
+    parts = [(assets / name).read_bytes() for name in ("package-lock.json", "build_hook.py")]
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def is_current(assets: Path) -> bool:
@@ -79,7 +80,7 @@ def is_current(assets: Path) -> bool:
 
 
 def fill(assets: Path) -> None:
-    """Install the locked packages in a temporary folder and move the few needed files into place, whole or not at all."""
+    """Install the locked packages in a temporary folder and move the needed files into place, whole or not at all."""
     with tempfile.TemporaryDirectory(prefix="asrun-npm-") as scratch:
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(assets / name, Path(scratch, name))
@@ -112,12 +113,12 @@ def npm_ci(folder: str) -> None:
     except (OSError, ImportError, subprocess.TimeoutExpired) as error:
         raise SystemExit(f"The browser files could not be fetched ({error}). {REMEDY}") from None
     if done.returncode:
-        told = [line.removeprefix("npm error").strip() for line in done.stderr.splitlines() if line.startswith("npm error")]
+        told = [line.removeprefix("npm error").strip() for line in done.stderr.splitlines() if "npm error" in line]
         reason = ", ".join([line for line in told if line][:3]) or f"exit code {done.returncode}"
         raise SystemExit(f"The browser files could not be fetched (npm: {reason}). {REMEDY}")
 
 
 def licenses(packages: Path) -> str:
     """The licence text of every package that a file was taken from."""
-    texts = (f"{name}\n{'=' * len(name)}\n\n{(packages / name / 'LICENSE').read_text('utf-8').strip()}\n" for name in LICENSES)
-    return "\n\n".join(texts)
+    texts = {name: (packages / name / "LICENSE").read_text("utf-8").strip() for name in LICENSES}
+    return "\n\n".join(f"{name}\n{'=' * len(name)}\n\n{text}\n" for name, text in texts.items())

@@ -8,11 +8,13 @@
   const query = new URLSearchParams(location.search);
   const printing = query.has("print-pdf") || query.get("view") === "print";
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const upright = matchMedia("(max-aspect-ratio: 4/5)");
+  const tall = matchMedia("(max-aspect-ratio: 4/5)");
+  const preview = query.has("receiver"); // a frame of the speaker view: it shows what the room sees
+  const isUpright = () => tall.matches && !printing && !preview;
 
   /** The slide in CSS pixels, before reveal.js scales it. A telephone held upright gets an upright slide. */
   const size = () =>
-    upright.matches && !printing
+    isUpright()
       ? { width: 640, height: Math.round((640 * innerHeight) / innerWidth) }
       : { width: Number(asked.width) || 1280, height: Number(asked.height) || 720 };
 
@@ -80,8 +82,8 @@
     const { width, height } = size();
     root.style.setProperty("--slide-width", `${width}px`);
     root.style.setProperty("--slide-height", `${height}px`);
-    root.style.setProperty("--base", `${upright.matches && !printing ? 32 : (34 * width) / 1280}px`);
-    root.classList.toggle("upright", upright.matches && !printing);
+    root.style.setProperty("--base", `${isUpright() ? 32 : (34 * width) / 1280}px`);
+    root.classList.toggle("upright", isUpright());
     frame.classList.add("measuring");
     for (const slide of frame.querySelectorAll("section")) {
       if (!slide.querySelector("section, .r-stretch")) fit(slide, height);
@@ -104,8 +106,7 @@
 
   const start = async () => {
     if (printing && !root.dataset.theme) root.dataset.theme = "light";
-    // The speaker view shows the deck in frames; a bar in each would be noise.
-    if (query.has("receiver")) document.querySelector(".deck-bar").remove();
+    if (preview) document.querySelector(".deck-bar").remove();
     await document.fonts.ready;
     await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
     fitAll();

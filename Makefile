@@ -1,0 +1,35 @@
+# Thin: each target calls one command in .venv, which is made anew when pyproject.toml changes.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: site test serve check clean
+
+site: .venv/site.stamp
+	$(BIN)/asrun build
+
+test: .venv/dev.stamp
+	$(BIN)/python -m pytest -n auto
+
+serve: .venv/site.stamp
+	$(BIN)/asrun serve --open
+
+check: .venv/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv site .asrun
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/site.stamp: .venv/bin/python pyproject.toml src/asrun/assets/package-lock.json
+	$(BIN)/python -m pip install --quiet --editable '.[lab,site]'
+	touch $@
+
+.venv/dev.stamp: .venv/bin/python pyproject.toml src/asrun/assets/package-lock.json
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ .venv/site.stamp

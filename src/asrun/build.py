@@ -1,0 +1,198 @@
+"""Build a site whole or not at all: run what is not fresh, check every page, render aside, swap."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from asrun import freshness, notebook, runner
+from asrun.context import Context
+from asrun.errors import AsrunError, Problems
+from asrun.model import Condition, Record, RunName, Snippet, State
+from asrun.pages import read_all
+from asrun.project import Project
+from asrun.snippet import list_snippets
+from asrun.store import Store
+
+__all__ = ["Telling", "bring_up_to_date", "build", "check", "make_record", "swap"]
+
+Telling = Callable[[str, str], None]
+"""Is told what is happening: a name (`drop_rate (quick, cpu)`), and news of it."""
+
+
+def make_record(project: Project, store: Store, snippet: Snippet, scale: str, device: str, tell: Telling) -> Record:
+    """Run a snippet and store its record, then draw its figures and store those.
+
+    The values are stored before anything is drawn: a mistake in `plot` costs no training.
+    """
+    run = RunName(snippet.name, scale, device)
+    try:
+        record = runner.run_snippet(project, snippet, scale, device, lambda text: tell(str(run), text))
+    except AsrunError as error:
+        freshness.note_failure(project, snippet, run, error)
+        raise
+    freshness.forget_failure(project, run)
+    store.put(record)
+    return draw(project, store, snippet, record, tell)
+
+
+def draw(project: Project, store: Store, snippet: Snippet, record: Record, tell: Telling) -> Record:
+    """Draw a record's figures from its values, and store them."""
+    if snippet.plots:
+        record = runner.redraw(project, snippet, record, lambda text: tell(f"{record.run} figures", text))
+        store.put(record)
+    return record
+
+
+def bring_up_to_date(
+    project: Project, store: Store, tell: Telling, *, run: bool = True
+) -> Iterator[tuple[str, Condition, float]]:
+    """Run every record that is not fresh, and every notebook; draw figures whose drawing code changed.
+
+    Arguments:
+        project: The project.
+        store: Its records.
+        tell: Hears about progress.
+        run: Whether anything may be executed; otherwise records that are not fresh are left as they are.
+
+    Yields:
+        For each record: its name, the condition that it was found in, and the seconds that it took to mend (0: none).
+    """
+    snippets = {snippet.name: snippet for snippet in list_snippets(project)}
+    for name, condition in freshness.conditions(project, store).items():
+        record, seconds = store.get(name), 0.0
+        if condition.state in (State.MISSING, State.STALE) and run:
+            snippet = snippets[name.snippet]
+            device = runner.choose_device(snippet, name.device if record else None)
+            record = make_record(project, store, snippet, name.scale, device, tell)
+            seconds = record.provenance.seconds
+        elif condition.state is State.FAILED and run and not (record and record.damaged):
+            raise AsrunError(
+                f"{name} {condition}", remedy=f"mend it, then: asrun run {name.snippet} --scale {name.scale}"
+            )
+        elif condition.state is State.FRESH and record and run:
+            drawing = freshness.drawing_condition(project, snippets[name.snippet], record)
+            if drawing.state is not State.FRESH:
+                draw(project, store, snippets[name.snippet], record, tell)
+                condition = Condition(State.FRESH, f"figures redrawn: {drawing.reason}")
+        yield str(name), condition, seconds
+    for path in notebook.list_notebooks(project):
+        condition, shown = notebook.condition(project, path), project.relative(path)
+        if condition.state in (State.MISSING, State.STALE) and run:
+            notebook.execute(project, path, lambda text, shown=shown: tell(shown, text))
+        yield shown, condition, 0.0
+
+
+def check(context: Context) -> int:
+    """Check every value, claim and citation of every page and deck.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        Problems: everything that is wrong, with file and line.
+    """
+    pages = read_all(context)
+    problems = [problem for page in pages for problem in page.problems]
+    if problems:
+        raise Problems(problems)
+    return sum(len(page.citations) for page in pages)
+
+
+def build(project: Project, *, allow_stale: bool = False) -> Path:
+    """Render the site from records alone, next to the old one, and put it in the old one's place.
+
+    Raises:
+        AsrunError: when anything is wrong; the old site is untouched then.
+    """
+    project.site.parent.mkdir(parents=True, exist_ok=True)
+    with _only_one(project):
+        aside = Path(tempfile.mkdtemp(prefix=f".{project.site.name}-", dir=project.site.parent))
+        try:
+            _render(project, aside, allow_stale=allow_stale)
+            os.chmod(aside, 0o755)
+            swap(aside, project.site)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return project.site
+
+
+def _render(project: Project, folder: Path, *, allow_stale: bool) -> None:
+    # Imported here: only a build needs MkDocs, and it takes a while to load.
+    from mkdocs.commands.build import build as mkdocs_build
+    from mkdocs.config import load_config
+    from mkdocs.exceptions import MkDocsException
+
+    warnings = _Warnings()
+    logging.getLogger("mkdocs").addHandler(warnings)
+    try:
+        config = load_config(str(project.root / "mkdocs.yml"), site_dir=str(folder))
+        config.extra["asrun_allow_stale"] = allow_stale
+        config.plugins.on_startup(command="build", dirty=False)
+        mkdocs_build(config)
+        config.plugins.on_shutdown()
+    except MkDocsException as error:
+        raise AsrunError(str(error)) from error
+    finally:
+        logging.getLogger("mkdocs").removeHandler(warnings)
+    if warnings.told:
+        # What MkDocs only warns about (a link that leads nowhere) is wrong all the same.
+        raise Problems(AsrunError(text) for text in warnings.told)
+
+
+class _Warnings(logging.Handler):
+    """Collects what MkDocs warns about."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.told.append(record.getMessage())
+
+
+@contextlib.contextmanager
+def _only_one(project: Project) -> Iterator[None]:
+    """Hold the lock that keeps two builds of one project apart."""
+    project.cache.mkdir(parents=True, exist_ok=True)
+    with (project.cache / "build.lock").open("w") as lock:
+        try:
+            import fcntl
+        except ImportError:  # Windows: two builds at once are left to chance there.
+            yield
+            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise AsrunError(
+                "another build of this project is running", remedy="wait for it, then try again"
+            ) from error
+        yield
+
+
+def swap(new: Path, old: Path) -> None:
+    """Put a finished folder in the place of another, in one step where the system can do that."""
+    if not old.exists():
+        os.rename(new, old)
+        return
+    if not _exchange(new, old):
+        spare = Path(tempfile.mkdtemp(prefix=f".{old.name}-", dir=old.parent))
+        os.rename(old, spare / "old")
+        os.rename(new, old)
+        shutil.rmtree(spare, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two folders change places atomically (Linux only); say whether it was done."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0

@@ -10,7 +10,7 @@ DROPS = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 
 # section: layer
 def dropout(x, drop, rng):
-    """Inverted dropout: keep each unit with probability 1 - drop, and scale the kept ones up."""
+    """Inverted dropout: drop units at random, scale the kept ones up."""
     kept = rng.random(x.shape) >= drop
     return x * kept / (1 - drop)
 
@@ -28,6 +28,7 @@ def run(*, units, seed):
               f"mean {after[drop].mean():.2f}, variance {after[drop].var():.2f}")  # fmt: skip
     return {
         "drop": np.array(DROPS),
+        "units": units,
         "kept": np.array([np.mean(x > 0) for x in after.values()]),
         "mean": np.array([x.mean() for x in after.values()]),
         "variance": np.array([x.var() for x in after.values()]),

@@ -105,7 +105,7 @@ def reaches(each: Import, modules: set[str]) -> bool:
 
 
 @pytest.mark.parametrize(
-    "source, expected",
+    ("source", "expected"),
     [
         ("import torch", [("torch", False)]),
         ("import a.b as c, d", [("a.b", False), ("d", False)]),
@@ -184,7 +184,7 @@ def test_mkdocs_is_imported_by_its_plugin_and_by_the_build_when_it_runs(asrun):
 
 
 @pytest.mark.parametrize(
-    "packages, edge",
+    ("packages", "edge"),
     [({"click"}, "asrun.cli"), ({"pytest", "_pytest"}, "asrun.pytest_plugin")],
     ids=["click", "pytest"],
 )

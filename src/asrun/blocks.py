@@ -224,7 +224,7 @@ class RecordsBlock(_Block):
         made.set("class", "asrun-records")
         for run, condition in conditions(context.project, context.store).items():
             record = context.store.get(run)
-            heading = element("h3", element("code", run.snippet), f" {run.scale}, {run.device}", id=record_anchor(run))
+            heading = element("h2", element("code", run.snippet), f" {run.scale}, {run.device}", id=record_anchor(run))
             made.append(heading)
             if record is None:
                 made.append(element("p", f"Not run ({condition})."))

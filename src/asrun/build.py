@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from asrun import freshness, notebook, runner
@@ -20,7 +21,7 @@ from asrun.project import Project
 from asrun.snippet import list_snippets
 from asrun.store import Store
 
-__all__ = ["Telling", "bring_up_to_date", "build", "check", "make_record", "swap"]
+__all__ = ["Telling", "bring_up_to_date", "build", "check", "draw", "make_record", "serve", "swap"]
 
 Telling = Callable[[str, str], None]
 """Is told what is happening: a name (`drop_rate (quick, cpu)`), and news of it."""
@@ -85,7 +86,7 @@ def bring_up_to_date(
     for path in notebook.list_notebooks(project):
         condition, shown = notebook.condition(project, path), project.relative(path)
         if condition.state in (State.MISSING, State.STALE) and run:
-            notebook.execute(project, path, lambda text, shown=shown: tell(shown, text))
+            notebook.execute(project, path, partial(tell, shown))
         yield shown, condition, 0.0
 
 
@@ -144,6 +145,13 @@ def _render(project: Project, folder: Path, *, allow_stale: bool) -> None:
     if warnings.told:
         # What MkDocs only warns about (a link that leads nowhere) is wrong all the same.
         raise Problems(AsrunError(text) for text in warnings.told)
+
+
+def serve(project: Project, port: int, *, open_browser: bool) -> None:
+    """Preview a project on this machine until interrupted; records are never run."""
+    from mkdocs.commands.serve import serve as mkdocs_serve
+
+    mkdocs_serve(str(project.root / "mkdocs.yml"), dev_addr=f"127.0.0.1:{port}", open_in_browser=open_browser)
 
 
 class _Warnings(logging.Handler):

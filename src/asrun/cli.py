@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import click
@@ -23,7 +24,8 @@ from asrun.store import Store
 
 __all__ = ["main"]
 
-out = Console(highlight=False, soft_wrap=True)
+# Piped output is for programs and logs: nothing is folded there.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 COLOURS = {
@@ -166,7 +168,7 @@ def _run_labs(project: Project, *, rerun: bool) -> None:
             out.print(f"[green]fresh[/]   {shown}")
             continue
         with _progress() as tell:
-            notebook.execute(project, path, lambda text, shown=shown: tell(shown, text))
+            notebook.execute(project, path, partial(tell, shown))
         out.print(f"[green]ran[/]     {shown}")
 
 
@@ -286,12 +288,9 @@ def serve(port: int, open_browser: bool) -> None:
 
     Records that are not fresh are shown and marked; run them with `asrun run`.
     """
-    from mkdocs.commands.serve import serve as mkdocs_serve
+    from asrun import build as building
 
-    project = find_project()
-    mkdocs_serve(
-        config_file=str(project.root / "mkdocs.yml"), dev_addr=f"127.0.0.1:{port}", open_in_browser=open_browser
-    )
+    building.serve(find_project(), port, open_browser=open_browser)
 
 
 @main.command(name="check")

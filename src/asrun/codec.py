@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -52,10 +53,18 @@ def _encode(value: Any, path: str, arrays: dict[str, str]) -> Any:
         return int(value)
     if isinstance(value, float) and math.isfinite(value):
         return float(value)
+    if isinstance(value, np.ma.MaskedArray):
+        # Its hidden numbers would come to light: they are whatever they happen to be.
+        raise AsrunError(
+            f"the result has something that cannot be recorded: {path} is a masked array",
+            remedy="fill it: array.filled(numpy.nan)",
+        )
     if isinstance(value, (np.ndarray, np.generic, float)):
         array = np.asarray(value)
-        if array.dtype.kind in "biuf":
-            arrays[path] = str(array.dtype)
+        if array.dtype.kind in "biuf" and array.dtype.itemsize <= 8:
+            # The shape of an array without elements is not in its brackets.
+            shape = f" {'x'.join(map(str, array.shape))}" if array.ndim > 1 and not array.size else ""
+            arrays[path] = str(array.dtype) + shape
             return _list(array)
     raise AsrunError(
         f"the result has something that cannot be recorded: {path} is {_kind(value)}",
@@ -84,7 +93,10 @@ def decode(values: dict[str, Any], arrays: dict[str, str]) -> dict[str, Any]:
 
     def restore(value: Any, path: str) -> Any:
         if path in arrays:
-            restored = np.array(value, dtype=arrays[path])
+            dtype, _, shape = arrays[path].partition(" ")
+            restored = np.array(value, dtype=dtype)
+            if shape:
+                restored = restored.reshape([int(length) for length in shape.split("x")])
             return restored if restored.ndim else restored[()]
         if isinstance(value, dict):
             return {key: restore(item, f"{path}.{key}" if path else key) for key, item in value.items()}
@@ -108,7 +120,8 @@ def seal(value: Any, dtypes: dict[str, str]) -> str:
 
 def dumps(document: dict[str, Any]) -> str:
     """Write JSON with one entry a line, but lists of plain values on a single line."""
-    return _write(document, "") + "\n"
+    # Half of a surrogate pair has no UTF-8; as an escape it is read back as what it was.
+    return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", _write(document, "")) + "\n"
 
 
 def _write(value: Any, indent: str) -> str:

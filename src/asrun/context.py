@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,27 +11,12 @@ from asrun.expression import Evaluation, evaluate
 from asrun.freshness import drawing_condition, record_condition
 from asrun.literature import Literature
 from asrun.measure import Measure
-from asrun.model import Condition, Figure, Record, RunName, State, Where
+from asrun.model import Condition, Figure, Record, RunName, State
 from asrun.project import Project
 from asrun.snippet import find_snippet, list_snippets
 from asrun.store import Store
 
-__all__ = ["Citation", "Context"]
-
-
-@dataclass
-class Citation:
-    """One place of a page that cites something: a value, a claim, a figure, a work."""
-
-    kind: str
-    text: str
-    where: Where
-    error: AsrunError | None = None
-    evaluation: Evaluation | None = None
-    records: set[RunName] = field(default_factory=set)
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.kind} {self.text}"
+__all__ = ["Context"]
 
 
 class Context:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import xml.etree.ElementTree as etree
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from markdown.util import AtomicString
 
+from asrun.citation import Citation
 from asrun.formats import describe, format_measure, format_seconds, plural
 from asrun.literature import Entry, Literature
 from asrun.measure import Measure
@@ -51,17 +53,26 @@ class Links:
 
     page: str
     site_root: str | None = None
+    directory_urls: bool = True
+    """Whether the site has `lessons/07/` for lessons/07.md, or `lessons/07.html`."""
 
     def to(self, target: str, anchor: str = "") -> str:
         """Return a link to a page or file of the documentation, by its path there."""
         if self.site_root is None:
             target = posixpath.relpath(target, posixpath.dirname(self.page) or ".")
         else:
-            if target.endswith(".md"):
-                target = target.removesuffix(".md").removesuffix("index").rstrip("/")
-                target += "/" if target else ""
-            target = self.site_root + target
+            target = self.site_root + self._published(target)
         return target + (f"#{anchor}" if anchor else "")
+
+    def _published(self, target: str) -> str:
+        """Return where MkDocs puts a page; any other file stays where it is."""
+        if not target.endswith(".md"):
+            return target
+        page = target.removesuffix(".md")
+        if not self.directory_urls:
+            return f"{page}.html"
+        page = page.removesuffix("index").rstrip("/")
+        return f"{page}/" if page else ""
 
 
 def record_anchor(run: RunName) -> str:
@@ -122,6 +133,22 @@ def provenance(record: Record, condition: Condition, links: Links) -> etree.Elem
     return element(
         "details", element("summary", "How this was made ", element("small", label)), table, classes="asrun-provenance"
     )
+
+
+def made_of(citations: Iterable[Citation], records_page: str | None) -> str:
+    """Say at the foot of a page what it rests on; nothing for a page that cites nothing."""
+    cited = list(citations)
+    runs = set().union(*(each.records for each in cited)) if cited else set()
+    kinds = Counter(each.kind for each in cited)
+    parts = [plural(kinds[kind], kind) for kind in ("value", "claim", "figure", "citation") if kinds[kind]]
+    if not parts:
+        return ""
+    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    told: list[etree.Element | str] = [f"This page has {listed}, all checked when it was built"]
+    if runs:
+        rest = plural(len(runs), "recorded run")
+        told += ["; they rest on ", element("a", rest, href=records_page) if records_page else rest]
+    return etree.tostring(element("p", *told, ".", classes="asrun-made"), encoding="unicode", method="html")
 
 
 def citation(entry: Entry, links: Links) -> etree.Element:

@@ -20,7 +20,8 @@ from markdown.preprocessors import Preprocessor
 from pymdownx.blocks import BlocksExtension, BlocksProcessor
 
 from asrun.blocks import BLOCKS
-from asrun.context import Citation, Context
+from asrun.citation import Citation
+from asrun.context import Context
 from asrun.elements import RECORDS_PAGE, Links, citation, element, error_box, record_anchor
 from asrun.errors import AsrunError, Problems
 from asrun.formats import format_measure
@@ -63,7 +64,7 @@ class Page:
 
     @property
     def problems(self) -> list[AsrunError]:
-        return [cited.error for cited in self.citations if cited.error]
+        return [cited.error for cited in sorted(self.citations, key=lambda each: each.where.line or 0) if cited.error]
 
 
 class AsrunExtension(BlocksExtension):
@@ -73,16 +74,18 @@ class AsrunExtension(BlocksExtension):
         context: The `Context` to look things up in; by default, that of the project around the working folder.
         page: The page's path in the project, for messages and links.
         first_line: Number of the text's first line in its file (after front matter, more than 1).
-        site_root: See `asrun.elements.Links`.
+        site_root, directory_urls: See `asrun.elements.Links`.
         strict: Raise the page's problems when it is converted; otherwise they are only shown on it, and noted.
     """
 
     def __init__(self, *args: Any, **options: Any):
+        # Markdown reads an option whose default is None or a bool as a bool; hence the empty strings.
         self.config = {
-            "context": [None, "what to look things up in"],
+            "context": ["", "what to look things up in"],
             "page": ["", "path of the page in the project"],
             "first_line": [1, "line of the text's first line in its file"],
-            "site_root": [None, "where the site's root is, seen from the page"],
+            "site_root": ["", "where the site's root is, seen from the page"],
+            "directory_urls": [True, "how the site names its pages"],
             "strict": [True, "raise what is wrong"],
         }
         super().__init__(*args, **options)
@@ -105,7 +108,9 @@ class AsrunExtension(BlocksExtension):
         path, project = self.getConfig("page"), self.context.project
         full = project.root / path
         inside = full.relative_to(project.docs).as_posix() if full.is_relative_to(project.docs) else Path(path).name
-        self.page = Page(self.context, path, Links(inside, self.getConfig("site_root")))
+        self.page = Page(
+            self.context, path, Links(inside, self.getConfig("site_root") or None, self.getConfig("directory_urls"))
+        )
         self.math.setConfig("page", path)
 
     def _locate(self, formula: str) -> Where | None:

@@ -19,7 +19,7 @@ from typing import Any
 from asrun.errors import AsrunError
 from asrun.model import Digests, Where
 
-__all__ = ["compare", "file_digest", "reach", "tree_digest"]
+__all__ = ["compare", "file_digest", "merge", "reach", "tree_digest"]
 
 MODULE_LEVEL = "(module level)"
 """The label of statements that bind no name, and so run whenever the module is imported."""
@@ -53,6 +53,9 @@ def _dump(value: Any) -> str:
             part = getattr(value, name, None)
             if name == "body" and isinstance(value, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)):
                 part = [each for each in part or [] if not (isinstance(each, ast.stmt) and _is_string(each))]
+            if isinstance(value, ast.JoinedStr) and isinstance(part, list):
+                # Python 3.12 puts an empty text behind a nested format.
+                part = [each for each in part if not (isinstance(each, ast.Constant) and each.value == "")]
             if name not in _IGNORED and part not in (None, []):
                 fields.append(f"{name}={_dump(part)}")
         if isinstance(value, ast.Constant) and value.value is None:
@@ -93,14 +96,21 @@ class _Unit:
     imports: set[_Import] = field(default_factory=set)
     digest: str = ""
     label: str = ""
+    acts: bool = False
+    """Whether it does something when the module is imported, besides binding names."""
+    decorators: set[str] = field(default_factory=set)
+    """Names that its decorators start with: one of the project's own may note it down somewhere."""
 
 
 @dataclass
 class _Module:
     units: list[_Unit]
-    imported: dict[str, _Import]
+    imported: dict[str, list[_Import]]
+    """What each imported name may stand for: several things, where an import has a fallback."""
     stars: list[str]
     by_name: dict[str, list[_Unit]]
+    passed_on: dict[str, _Unit]
+    """For names that are imported here and used elsewhere: what they stand for."""
 
 
 def reach(
@@ -135,6 +145,7 @@ class _Walk:
         self.units: dict[Path, dict[int, _Unit]] = {}
         self.seen: set[tuple[Path, tuple[str, ...]]] = set()
         self.seen_modules: set[Path] = set()
+        self.read: dict[Path, _Module] = {}
 
     def result(self) -> dict[str, Digests]:
         collected: dict[str, Digests] = {}
@@ -154,14 +165,19 @@ class _Walk:
 
     def module(self, path: Path) -> _Module:
         """Enter a module: whatever it does on import counts from now on."""
-        read = _read_module(path, path.stat().st_mtime_ns, self._dotted(path))
+        if path not in self.read:
+            shown = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
+            self.read[path] = _read_module(path.read_bytes(), shown, self._dotted(path), path.name == "__init__.py")
+        read = self.read[path]
         if path not in self.seen_modules:
             self.seen_modules.add(path)
             for unit in read.units:
-                if not unit.names:
+                if not unit.names or unit.acts or any(self._is_own(read, name) for name in unit.decorators):
                     self.take(path, unit)
             package = path.parent / "__init__.py"
-            if path.name != "__init__.py" and package.is_file():
+            if path == package:
+                package = path.parent.parent / "__init__.py"
+            if package.is_file() and any(package.is_relative_to(folder) for folder in self.folders):
                 self.module(package)
         return read
 
@@ -178,6 +194,8 @@ class _Walk:
             self.follow(path, mention)
         for target in unit.imports:
             self.follow_import(target, ())
+        if ("globals",) in unit.mentions:
+            self.whole(path)
 
     def follow(self, path: Path, chain: tuple[str, ...]) -> None:
         """Follow a dotted name from inside a module."""
@@ -187,28 +205,45 @@ class _Walk:
         module, name = self.module(path), chain[0]
         for unit in module.by_name.get(name, ()):
             self.take(path, unit)
-        if name in module.imported:
-            self.follow_import(module.imported[name], chain[1:])
-        elif name not in module.by_name:
+        for target in module.imported.get(name, ()):
+            self.follow_import(target, chain[1:])
+        if name not in module.by_name and name not in module.imported:
             for star in module.stars:
-                if (target := self.find(star)) and name in self.module(target).by_name:
-                    self.follow(target, chain)
+                self.follow_import(_Import(star, name), chain[1:])
 
     def follow_import(self, target: _Import, rest: tuple[str, ...]) -> None:
         chain = (target.attribute, *rest) if target.attribute else rest
-        path = self.find(target.module)
         name = target.module
-        while path:
-            module = self.module(path)
-            if not chain:
-                # The module itself is handed around: anything in it may be used.
-                self.whole(path)
-                return
-            if chain[0] in module.by_name or chain[0] in module.imported or module.stars:
-                self.follow(path, chain)
-                return
+        while (path := self.find(name)) or (chain and self._is_folder(name)):
+            if path:
+                module = self.module(path)
+                if not chain:
+                    # The module itself is handed around: anything in it may be used.
+                    self.whole(path)
+                    return
+                meant = module.imported.get(chain[0], [])
+                if chain[0] in module.by_name or meant or module.stars:
+                    if any(not self._leads_inside(each) for each in meant):
+                        self.take(path, module.passed_on[chain[0]])
+                    self.follow(path, chain)
+                    # `from . import part` in a package stands for the module `part`, which is looked up next.
+                    if chain[0] in module.by_name or (meant and _Import(name, chain[0]) not in meant):
+                        return
+                elif "__getattr__" in module.by_name:
+                    self.follow(path, ("__getattr__",))
             name, chain = f"{name}.{chain[0]}", chain[1:]
-            path = self.find(name)
+
+    def _is_own(self, module: _Module, name: str) -> bool:
+        """Does a name in a module stand for something of the project's own?"""
+        return name in module.by_name or any(map(self._leads_inside, module.imported.get(name, ())))
+
+    def _leads_inside(self, target: _Import) -> bool:
+        top = target.module.partition(".")[0]
+        return self.find(top) is not None or self._is_folder(top)
+
+    def _is_folder(self, dotted: str) -> bool:
+        """Is it a package without an `__init__.py`?"""
+        return any(folder.joinpath(*dotted.split(".")).is_dir() for folder in self.folders)
 
     def find(self, dotted: str) -> Path | None:
         parts = dotted.split(".")
@@ -226,15 +261,16 @@ class _Walk:
         return path.stem
 
 
-@functools.cache
-def _read_module(path: Path, modified: int, dotted: str) -> _Module:
+@functools.lru_cache(maxsize=1024)
+def _read_module(source: bytes, shown: str, dotted: str, is_package: bool) -> _Module:
     try:
-        tree = ast.parse(path.read_bytes())
-    except SyntaxError as error:
-        raise AsrunError(f"not valid Python: {error.msg}", where=Where(path.name, error.lineno)) from error
-    package = dotted if path.name == "__init__.py" else dotted.rpartition(".")[0]
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        what = getattr(error, "msg", None) or str(error)
+        raise AsrunError(f"not valid Python: {what}", where=Where(shown, getattr(error, "lineno", None))) from error
+    package = dotted if is_package else dotted.rpartition(".")[0]
     units: list[_Unit] = []
-    imported: dict[str, _Import] = {}
+    imported: dict[str, list[_Import]] = {}
     stars: list[str] = []
     for statement in _without_docstring(tree.body):
         if _is_main_guard(statement):
@@ -243,42 +279,101 @@ def _read_module(path: Path, modified: int, dotted: str) -> _Module:
             for name, target in _imports(statement, package):
                 if name == "*":
                     stars.append(target.module)
+                    units.append(_Unit(digest=tree_digest(statement), label=MODULE_LEVEL))
                 else:
-                    imported[name] = target
+                    imported.setdefault(name, []).append(target)
             continue
         if _is_string(statement):
             continue
-        unit = _Unit(names=_bound(statement), mentions=_mentions(statement), digest=tree_digest(statement))
+        unit = _Unit(
+            names=_bound(statement), mentions=_mentions(statement), digest=tree_digest(statement), acts=_acts(statement)
+        )
+        defines = isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        if defines:
+            unit.decorators = {chain[0] for each in statement.decorator_list for chain in _mentions(each)}
         for node in ast.walk(statement):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 for name, target in _imports(node, package):
-                    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                    if defines:
                         unit.imports.add(target)
                     elif name == "*":
                         stars.append(target.module)
                     else:
-                        imported[name] = target
+                        imported.setdefault(name, []).append(target)
                         unit.names.add(name)
+                if defines and isinstance(node, ast.Import):
+                    unit.imports |= {_Import(alias.name, None) for alias in node.names}
+            elif called := _imported_by_call(node):
+                unit.imports.add(_Import(called, None))
         unit.label = ", ".join(sorted(unit.names)) or MODULE_LEVEL
         units.append(unit)
     for unit in units:
         # What an imported name stands for is part of the definition that uses it.
-        meant = {f"{name}={imported[name]}" for name in {chain[0] for chain in unit.mentions} if name in imported}
+        meant = {
+            f"{name}={target}" for name in {chain[0] for chain in unit.mentions} for target in imported.get(name, ())
+        }
         unit.digest = hashlib.sha256("\n".join([unit.digest, *sorted(meant)]).encode()).hexdigest()[:16]
     by_name: dict[str, list[_Unit]] = {}
     for unit in units:
         for name in unit.names:
             by_name.setdefault(name, []).append(unit)
-    return _Module(units, imported, stars, by_name)
+    passed_on = {
+        name: _Unit(label=name, digest=hashlib.sha256("\n".join(map(str, targets)).encode()).hexdigest()[:16])
+        for name, targets in imported.items()
+    }
+    return _Module(units, imported, stars, by_name, passed_on)
 
 
 def _is_main_guard(statement: ast.stmt) -> bool:
-    return (
-        isinstance(statement, ast.If)
-        and isinstance(statement.test, ast.Compare)
-        and isinstance(statement.test.left, ast.Name)
-        and statement.test.left.id == "__name__"
+    """Is it `if __name__ == "__main__":`, which does nothing when the module is imported?"""
+    if not isinstance(statement, ast.If) or statement.orelse or not isinstance(statement.test, ast.Compare):
+        return False
+    test = statement.test
+    if len(test.ops) != 1 or not isinstance(test.ops[0], ast.Eq):
+        return False
+    sides = (test.left, test.comparators[0])
+    return any(isinstance(side, ast.Name) and side.id == "__name__" for side in sides) and any(
+        isinstance(side, ast.Constant) and side.value == "__main__" for side in sides
     )
+
+
+def _acts(statement: ast.stmt) -> bool:
+    """Does a statement that may bind names do more than that when it is executed?"""
+    match statement:
+        case ast.If(body=body, orelse=rest):
+            return any(map(_acts, [*body, *rest]))
+        case ast.Try() | ast.TryStar():
+            handled = [each for handler in statement.handlers for each in handler.body]
+            return any(map(_acts, [*statement.body, *handled, *statement.orelse, *statement.finalbody]))
+        case ast.Assign(targets=targets):
+            return any(map(_acts_on, targets))
+        case ast.AnnAssign(target=target) | ast.AugAssign(target=target):
+            return _acts_on(target)
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Import() | ast.ImportFrom() | ast.Pass():
+            return False
+        case ast.Expr():
+            return not _is_string(statement)
+    return type(statement).__name__ != "TypeAlias"
+
+
+def _acts_on(target: ast.expr) -> bool:
+    """Is it the target of an assignment that changes something: `table["x"]`, `module.name`, `_` in `_ = seed(0)`?"""
+    if isinstance(target, ast.Name):
+        return target.id == "_"
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return any(map(_acts_on, target.elts))
+    return _acts_on(target.value) if isinstance(target, ast.Starred) else True
+
+
+def _imported_by_call(node: ast.AST) -> str | None:
+    """Return the module that `importlib.import_module("name")` or `__import__("name")` names."""
+    match node:
+        case ast.Call(
+            func=ast.Name(id="__import__" | "import_module") | ast.Attribute(attr="import_module"),
+            args=[ast.Constant(value=str(name)), *_],
+        ):
+            return name
+    return None
 
 
 def _imports(node: ast.Import | ast.ImportFrom, package: str) -> list[tuple[str, _Import]]:
@@ -337,6 +432,11 @@ def _bound(statement: ast.stmt) -> set[str]:
             names.add(node.id)
         pending.extend(ast.iter_child_nodes(node))
     return names
+
+
+def merge(one: dict[str, Digests], other: dict[str, Digests]) -> dict[str, Digests]:
+    """Put two results of `reach` together; where both have a definition, the first one counts."""
+    return dict(sorted({file: other.get(file, {}) | one.get(file, {}) for file in {*one, *other}}.items()))
 
 
 def compare(before: dict[str, Digests], now: dict[str, Digests]) -> list[str]:

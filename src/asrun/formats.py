@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
 
 from asrun.errors import AsrunError
-from asrun.measure import Measure
+from asrun.measure import Measure, plain
 
 __all__ = ["format_measure", "format_seconds"]
 
@@ -27,16 +28,18 @@ def format_measure(measure: Measure, spec: str = "") -> str:
     Raises:
         AsrunError: when the value is a table, or the specification does not fit it.
     """
-    if isinstance(measure.values, (str, bool)) or measure.values is None:
-        return str(measure.values)
+    word = plain(measure.values) if np.ndim(measure.values) == 0 else None
+    if isinstance(word, (str, bool)) or measure.values is None:
+        return str(word)
     mean = measure.number()
     try:
         if measure.is_sample and len(measure.values) > 1:
             spread = float(np.std(measure.values, ddof=1))
             return f"{_number(mean, spec or _spec(spread))} ± {_number(spread, spec or _spec(spread))}"
         whole = measure.values.dtype.kind in "iu"
-        return _number(int(mean) if whole and not spec else mean, spec or ("d" if whole else ".3g"))
-    except ValueError as error:
+        number = int(plain(measure.values.reshape(()))) if whole else mean
+        return _number(number, spec or ("d" if whole else ".3g"))
+    except (ValueError, OverflowError, MemoryError) as error:
         raise AsrunError(
             f"{spec!r} is not a format for {measure.text or mean} ({error})",
             remedy="use Python's: .2f for two decimals, .1% for a percentage, nothing for what fits",
@@ -47,20 +50,26 @@ def _spec(spread: float) -> str:
     if spread == 0 or not math.isfinite(spread):
         return ".3g"
     exponent = math.floor(math.log10(spread))
+    if abs(exponent) > 12:
+        return ".3g"
     digits = 1 if spread / 10**exponent < 2 else 0
     return f".{max(0, digits - exponent)}f"
 
 
 def _number(number: float | int, spec: str) -> str:
     text = format(number, spec)
-    if "e" in text:
-        mantissa, _, exponent = text.partition("e")
+    if power := re.fullmatch(r"(.*\d)[eE]([+-]\d+)", text):
+        mantissa, exponent = power.groups()
         return f"{mantissa} × 10^{int(exponent)}".replace("-", "\u2212")
     sign, digits = ("\u2212", text[1:]) if text.startswith("-") else ("", text)
+    if not re.search("[1-9a-z]", digits):
+        sign = ""
     whole, point, rest = digits.partition(".")
-    if whole.isdigit() and len(whole) > 4:
+    percent = "%" if whole.endswith("%") else ""
+    whole = whole.removesuffix("%")
+    if whole.isdigit() and len(whole) > 4 and not whole.startswith("0"):
         whole = f"{int(whole):,}".replace(",", THIN)
-    return sign + whole + point + rest
+    return sign + whole + percent + point + rest
 
 
 def format_seconds(seconds: float) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from asrun.errors import AsrunError
-from asrun.fingerprint import compare, file_digest, reach
+from asrun.fingerprint import compare, file_digest, merge, reach
 from asrun.model import Condition, Digests, Record, RunName, Snippet, State
 from asrun.project import Project
-from asrun.runner import code, locate, plot_code
+from asrun.runner import ELSEWHERE, code, locate, plot_code
 from asrun.snippet import list_snippets
 from asrun.store import Store, write_whole
 
@@ -87,8 +88,11 @@ def _code_now(project: Project, path: Path, before: dict[str, Digests]) -> dict[
         return now
     folders = [project.snippets, *project.sources]
     whole = reach(path, [], folders=folders, root=project.root, also=unreached)
+    if all(before.get(file, {}).get(name) == digests[name] for file, digests in now.items() for name in digests):
+        # What names lead to is as it was: these modules were seen to be imported without that, and count whole.
+        return merge(now, whole)
     # A module whose every definition is as it was counts as before, whether or not a name still leads to it.
-    return now | {file: digests for file, digests in whole.items() if before.get(file) == digests}
+    return merge(now, {file: digests for file, digests in whole.items() if before.get(file) == digests})
 
 
 def _changed_files(project: Project, files: Digests) -> list[str]:
@@ -98,7 +102,7 @@ def _changed_files(project: Project, files: Digests) -> list[str]:
         if path.is_file():
             if file_digest(path) != digest:
                 reasons.append(f"{name} changed")
-        elif not name.startswith(("$", "~")) and "/" in name:
+        elif not name.startswith(("$", "~", ELSEWHERE)) and "/" in name:
             # A data file outside the project may not be on this machine; one of the project's own must be.
             reasons.append(f"{name} is gone")
     return reasons
@@ -109,8 +113,8 @@ def _note_path(project: Project, run: RunName) -> Path:
 
 
 def note_failure(project: Project, snippet: Snippet, run: RunName, error: AsrunError) -> None:
-    """Remember that a run failed, until its code changes or it succeeds."""
-    note = {"what": error.what.split("\n")[0], "code": code(project, snippet.path, "run")}
+    """Remember that a run failed, until its code or its parameters change or it succeeds."""
+    note = {"what": error.what.split("\n")[0]} | _attempted(project, snippet, run)
     write_whole(_note_path(project, run), json.dumps(note).encode())
 
 
@@ -124,4 +128,14 @@ def _noted_failure(project: Project, snippet: Snippet, run: RunName) -> str:
     if not path.is_file():
         return ""
     note = json.loads(path.read_text("utf-8"))
-    return str(note["what"]) if note["code"] == code(project, snippet.path, "run") else ""
+    same = all(note.get(name) == value for name, value in _attempted(project, snippet, run).items())
+    return str(note["what"]) if same else ""
+
+
+def _attempted(project: Project, snippet: Snippet, run: RunName) -> dict[str, Any]:
+    """Return what an author changes to mend a run that failed."""
+    return {
+        "code": code(project, snippet.path, "run"),
+        "parameters": snippet.scales.get(run.scale),
+        "needs": snippet.needs,
+    }

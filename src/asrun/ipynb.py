@@ -109,6 +109,4 @@ def code_cells(document: Document) -> list[Document]:
 
 def printed(cell: Document) -> str:
     """Return all that a cell printed, as text."""
-    return "".join(
-        output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell["outputs"]
-    )
+    return "".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell["outputs"])

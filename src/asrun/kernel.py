@@ -1,7 +1,7 @@
 """What happens inside a notebook's own kernel: IPython's, started so that it watches itself and ends with its parent.
 
-Started by `asrun.notebook` as `python -m asrun.kernel request.json -f connection.json`. When it is told to shut down it
-writes report.json into the folder that the request names.
+Started by `asrun.notebook_process` as `python -m asrun.kernel request.json -f connection.json`. When it is told to shut
+down, it writes report.json into the folder that the request names before it answers.
 """
 
 from __future__ import annotations
@@ -10,10 +10,28 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
+
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
 
 from asrun.watch import Watch, device, end_with_parent, modules, versions
 
 __all__ = ["main"]
+
+
+class _WatchedKernel(IPythonKernel):
+    request: dict[str, Any]
+    watch: Watch
+
+    def do_shutdown(self, restart: bool) -> dict[str, Any]:
+        report = {
+            "opened": self.watch.data_files(inside=self.request["inside"]),
+            "modules": modules(self.request["folders"]),
+            "versions": versions(self.request["folders"], also=[self.shell.user_ns]),
+        } | device()
+        Path(self.request["out"], "report.json").write_text(json.dumps(report), "utf-8")
+        return super().do_shutdown(restart)
 
 
 def main(request_file: str, arguments: list[str]) -> None:
@@ -23,25 +41,17 @@ def main(request_file: str, arguments: list[str]) -> None:
         request_file: JSON with "out", "folders" (the project's modules) and "inside" (where its data may be).
         arguments: For IPython's kernel.
     """
-    from ipykernel.kernelapp import IPKernelApp
-
-    request = json.loads(Path(request_file).read_text("utf-8"))
     end_with_parent(os.dup(0))
     # A cell's own children must not wait for what nobody will type.
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    app = IPKernelApp.instance()
+    app = IPKernelApp.instance(kernel_class=_WatchedKernel)
     app.initialize(arguments)
+    app.kernel.request = json.loads(Path(request_file).read_text("utf-8"))
     # Not sooner: what IPython reads to start decides nothing.
-    watch = Watch()
+    app.kernel.watch = Watch()
     app.start()
-    report = {
-        "opened": watch.data_files(inside=request["inside"]),
-        "modules": modules(request["folders"]),
-        "versions": versions(request["folders"], also=[app.shell.user_ns]),
-    } | device()
-    Path(request["out"], "report.json").write_text(json.dumps(report), "utf-8")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ A single number has `value: 1.06` in place of `table`.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,9 +49,9 @@ class Entry:
     @property
     def short(self) -> str:
         """Return the name used in running text: `Srivastava et al. 2014`."""
-        families = [author.partition(",")[0] for author in self.authors]
+        families = [author.partition(",")[0] for author in self.authors] or [self.title or self.key]
         names = " and ".join(families) if len(families) < 3 else f"{families[0]} et al."
-        return f"{names} {self.year}"
+        return f"{names} {self.year}".strip()
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Literature:
                 remedy="look for a missing brace or comma",
             )
         return {
-            entry.key: _entry(entry.key, {f.key: _plain(str(f.value)) for f in entry.fields})
+            entry.key: _entry(entry.key, {f.key.lower(): str(f.value) for f in entry.fields})
             for entry in library.entries
         }
 
@@ -102,7 +103,22 @@ class Literature:
             return {}
         where = Where(self.project.relative(path))
         found = {}
-        for key, item in (yaml.safe_load(path.read_text("utf-8")) or {}).items():
+        try:
+            items = yaml.safe_load(path.read_text("utf-8")) or {}
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            mark = getattr(error, "problem_mark", None)
+            raise AsrunError(
+                f"not valid YAML: {getattr(error, 'problem', None) or error}",
+                where=Where(where.path, mark.line + 1 if mark else None),
+                remedy="look for a missing quote or a wrong indent",
+            ) from error
+        if not isinstance(items, dict):
+            raise AsrunError(
+                "published.yml must hold published numbers by name",
+                where=where,
+                remedy="write name: {cite: …, where: …, how: …, what: …, value: …}",
+            )
+        for key, item in items.items():
             try:
                 values, axes, labels = self._values(path.parent, item)
                 found[key] = Published(
@@ -113,7 +129,7 @@ class Literature:
                     **{name: str(item[name]) for name in ("cite", "where", "how", "what")},
                     unit=item.get("unit", ""),
                 )
-            except (KeyError, TypeError, ValueError, OSError) as error:
+            except (KeyError, IndexError, AttributeError, TypeError, ValueError, OSError) as error:
                 raise AsrunError(
                     f"the published number {key} cannot be read: {error!r}",
                     where=where,
@@ -140,11 +156,21 @@ class Literature:
 
 
 def _plain(text: str) -> str:
-    """Take BibTeX's braces and dashes out of a field."""
-    return text.replace("{", "").replace("}", "").replace("--", "–").strip()
+    """Take BibTeX's braces, dashes and line ends out of a field."""
+    return " ".join(text.replace("{", "").replace("}", "").replace("--", "–").split())
 
 
-def _entry(key: str, fields: dict[str, str]) -> Entry:
+def _author(name: str) -> str:
+    """Put the family name first; a name in braces is that of a body, and stays as it is."""
+    name = name.strip()
+    if "," not in name and " " in name and not name.startswith("{"):
+        first, _, family = name.rpartition(" ")
+        name = f"{family}, {first}"
+    return _plain(name)
+
+
+def _entry(key: str, raw: dict[str, str]) -> Entry:
+    fields = {name: _plain(value) for name, value in raw.items()}
     where = fields.get("journal") or fields.get("booktitle") or fields.get("publisher") or fields.get("note", "")
     if volume := fields.get("volume"):
         where += f" {volume}" + (f"({fields['number']})" if "number" in fields else "")
@@ -153,7 +179,7 @@ def _entry(key: str, fields: dict[str, str]) -> Entry:
     url = fields.get("url") or (f"https://doi.org/{fields['doi']}" if "doi" in fields else "")
     return Entry(
         key=key,
-        authors=tuple(author.strip() for author in fields.get("author", "").split(" and ") if author.strip()),
+        authors=tuple(_author(name) for name in re.split(r"\s+and\s+", raw.get("author", "")) if name.strip()),
         title=fields.get("title", ""),
         year=fields.get("year", ""),
         container=where,

@@ -1,7 +1,7 @@
-"""Python-Markdown extension: LaTeX between dollars becomes MathML while the page is built.
+r"""Python-Markdown extension: LaTeX between dollars becomes MathML while the page is built.
 
 `pymdownx.arithmatex` finds the formulas (and knows prices, escapes and code); this extension converts what it found,
-all formulas of a page at once so that `\\eqref` may point forward. No script runs in the reader's browser.
+all formulas of a page at once so that `\eqref` may point forward. No script runs in the reader's browser.
 """
 
 from __future__ import annotations

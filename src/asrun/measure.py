@@ -50,10 +50,13 @@ class Measure:
         Raises:
             AsrunError: when it is a table, or no number at all.
         """
-        if self.is_number or self.is_sample:
+        if (self.is_number or self.is_sample) and self.values.size:
             return float(np.mean(self.values))
-        if not isinstance(self.values, np.ndarray):
-            raise AsrunError(f"{self.text} is {self.values!r}, not a number")
+        if not isinstance(self.values, np.ndarray) or self.values.dtype.kind not in ("iufb" if self.axes else "iuf"):
+            shown = self.values[()] if isinstance(self.values, np.ndarray) and not self.axes else self.values
+            raise AsrunError(f"{self.text} is {plain(shown)!r}, not a number")
+        if not self.values.size:
+            raise AsrunError(f"{self.text} has no numbers at all", remedy="let run return at least one")
         along = " and ".join(f"{axis} ({self.values.shape[at]})" for at, axis in enumerate(self.axes) if axis != SEED)
         example = next((axis for axis in self.axes if axis != SEED), None)
         raise AsrunError(
@@ -106,6 +109,11 @@ class Measure:
         )
 
 
+def plain(value: Any) -> Any:
+    """Return a value without NumPy's types, as messages show it."""
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
 def _same(left: Any, right: Any) -> bool:
     if isinstance(right, (int, float)) and not isinstance(right, bool) and np.asarray(left).dtype.kind in "iuf":
         return bool(np.isclose(float(left), right, rtol=1e-9, atol=1e-12))
@@ -139,13 +147,16 @@ def from_record(values: dict[str, Any], path: list[str], text: str, source: Any)
             axes = axes.get(path[depth - 1], {}) if isinstance(axes, dict) else {}
     if isinstance(folder, dict):
         raise AsrunError(f"{text} is a group of values", remedy=f"choose one: {text}.{next(iter(folder), '…')}")
-    if isinstance(folder, (str, bool)) or folder is None:
-        return Measure(folder, sources=frozenset([source]), text=text)
-    array = np.asarray(folder)
+    if isinstance(folder, (str, bool, np.bool_)) or folder is None:
+        return Measure(plain(folder), sources=frozenset([source]), text=text)
+    array = _array(folder, text)
     named = axes.get(path[-1]) if isinstance(axes, dict) else None
     if named is None:
         # An array that names an axis is its own label; any other one is known by position alone.
         named = [path[-1]] if array.ndim == 1 else [f"axis{at}" for at in range(array.ndim)]
+    named = [named] if isinstance(named, str) else list(named)
+    if len(set(named)) < len(named):
+        raise AsrunError(f"the snippet of {text} names an axis twice: {', '.join(named)}")
     if len(named) != array.ndim:
         raise AsrunError(f"{text} has {array.ndim} axes, but its snippet names {len(named)}: {', '.join(named)}")
     labels = {}
@@ -154,3 +165,18 @@ def from_record(values: dict[str, Any], path: list[str], text: str, source: Any)
         if label is not None and np.shape(label) == (length,):
             labels[axis] = np.asarray(label)
     return Measure(array, tuple(named), labels, frozenset([source]), text)
+
+
+def _array(value: Any, text: str) -> np.ndarray:
+    """Return numbers, or a list of words, as an array."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind == "O":
+            # Whole numbers of more than 64 bits.
+            array = array.astype(float)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise AsrunError(
+            f"{text} is a list of different things, not an array of numbers",
+            remedy="give each of them a name: let run return a dict in its place",
+        ) from error
+    return array

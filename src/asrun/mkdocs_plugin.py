@@ -5,7 +5,6 @@ Everything it does is in other modules, which have never heard of MkDocs.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,11 @@ from mkdocs.livereload import LiveReloadServer
 from mkdocs.plugins import BasePlugin, get_plugin_logger
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
 
 from asrun import decks, mathfont, notebook, slides
 from asrun.context import Context
+from asrun.elements import RECORDS_PAGE, made_of
 from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
 from asrun.pages import front_matter_lines
@@ -27,7 +28,7 @@ from asrun.project import OPTIONS, read_project
 
 __all__ = ["AsrunPlugin"]
 
-log: logging.LoggerAdapter = get_plugin_logger("asrun")
+log = get_plugin_logger("asrun")
 
 STYLES = ("palette.css", "fonts.css", "math.css", "site.css")
 FONTS = ("inter-latin.woff2", "jetbrains-mono-latin.woff2")
@@ -62,14 +63,16 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
         allow_stale = self.previewing or bool(config.extra.get("asrun_allow_stale"))
         self.context = Context(self.project, allow_stale=allow_stale)
         self.problems: list[AsrunError] = []
+        self.decks: dict[str, decks.Rendered] = {}
         self.extension = AsrunExtension(context=self.context, strict=False)
         config.markdown_extensions.append(self.extension)
+        config.extra_javascript.append("assets/asrun/site.js")
         config.extra_css[:0] = [f"assets/asrun/{name}" for name in STYLES]
         return config
 
     def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
         """Publish the sources and records that pages link to, and what styles them."""
-        for name in STYLES:
+        for name in (*STYLES, "site.js"):
             files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(slides.ASSETS / name)))
         for name in FONTS:
             path = slides.ASSETS / "vendor" / name
@@ -79,6 +82,17 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
         for path in [*self.project.snippets.glob("[!_]*.py"), *self.project.records.glob("*/*.json")]:
             target = "snippets/" + path.relative_to(self.project.snippets).as_posix()
             files.append(File.generated(config, target, abs_src_path=str(path)))
+        for path in decks.list_decks(self.context):
+            try:
+                rendered = decks.render(
+                    path, self.context, strict=False, directory_urls=bool(config.use_directory_urls)
+                )
+            except AsrunError as error:
+                self.problems.append(error)
+                continue
+            self.problems += [cited.error for cited in rendered.citations if cited.error]
+            self.decks[path.stem] = rendered
+            files.append(File.generated(config, f"slides/{path.stem}/index.html", content=rendered.html))
         for source, executed in notebook.executed(self.project).items():
             if (file := files.get_file_from_path(source.relative_to(self.project.docs).as_posix())) is not None:
                 file.abs_src_path = str(executed)
@@ -94,23 +108,22 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
         self.extension.setConfig("page", self.project.relative(path))
         self.extension.setConfig("first_line", skip + 1)
 
-    def on_page_content(self, html: str, *, page: Page, config: MkDocsConfig, files: Files) -> None:
-        if page.file.src_uri.endswith(".md"):
-            self.problems += self.extension.page.problems
-            for problem in self.extension.page.problems:
-                log.log(logging.INFO if not self.previewing else logging.WARNING, str(problem))
+    def on_page_content(self, html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str | None:
+        if not page.file.src_uri.endswith(".md"):
+            return None
+        cited = self.extension.page
+        self.problems += cited.problems
+        if self.previewing:
+            for problem in cited.problems:
+                log.warning(str(problem))
+        records = files.get_file_from_path(RECORDS_PAGE)
+        return html + made_of(cited.citations, get_relative_url(records.url, page.url) if records else None)
 
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         site = Path(config.site_dir)
-        for path in decks.list_decks(self.context):
-            try:
-                rendered = decks.render(path, self.context, strict=False)
-            except AsrunError as error:
-                self.problems.append(error)
-                continue
-            self.problems += [cited.error for cited in rendered.citations if cited.error]
-            decks.write(rendered, site / "slides" / path.stem, self.context)
-        if decks.list_decks(self.context):
+        for name, rendered in self.decks.items():
+            decks.write(rendered, site / "slides" / name, self.context)
+        if self.decks:
             slides.copy_assets(site / "slides" / "assets")
         if self.problems and not self.previewing:
             raise PluginError(str(Problems(self.problems)))

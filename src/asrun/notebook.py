@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import html
 import io
 import tempfile
 import tokenize
@@ -130,13 +131,13 @@ def executed(project: Project, *, allow_stale: bool = False) -> dict[Path, Path]
         if record is None or (now.state != State.FRESH and not allow_stale):
             raise AsrunError(f"its outputs are {now}", where=Where(name), remedy=REMEDY)
         document = ipynb.read(path, name)
-        recorded = [(_digest(cell["source"], name, 0), cell) for cell in ipynb.code_cells(record)]
-        for cell in ipynb.code_cells(document):
-            digest = _digest(cell["source"], name, 0)
-            match = next((at for at, (before, _) in enumerate(recorded) if before == digest), None)
-            if match is not None:
-                cell |= {part: recorded[match][1][part] for part in ("outputs", "execution_count")}
-                recorded = recorded[match + 1 :]
+        recorded = list(zip(_digests(name, record), ipynb.code_cells(record), strict=True))
+        for digest, cell in zip(_digests(name, document), ipynb.code_cells(document), strict=True):
+            at = next((at for at, (before, _) in enumerate(recorded) if before == digest), None)
+            if at is not None:
+                cell["execution_count"] = recorded[at][1]["execution_count"]
+                cell["outputs"] = [_with_alt(output) for output in recorded[at][1]["outputs"]]
+                recorded = recorded[at + 1 :]
         if now.state != State.FRESH:
             notice = f"> **These outputs are {now.state}.** {now.reason}"
             document["cells"].insert(1, {"cell_type": "markdown", "id": "asrun-notice", "metadata": {},
@@ -146,6 +147,17 @@ def executed(project: Project, *, allow_stale: bool = False) -> dict[Path, Path]
         published[path] = project.cache / "labs" / path.name
         write_whole(published[path], ipynb.dumps(document))
     return published
+
+
+def _with_alt(output: Document) -> Document:
+    """Return an image as HTML with its alt text, if it has one: converters of notebooks leave that out."""
+    alt = output.get("metadata", {}).get("image/png", {}).get("alt")
+    if not alt or "image/png" not in output.get("data", {}):
+        return output
+    data = {kind: value for kind, value in output["data"].items() if kind != "image/png"}
+    source = output["data"]["image/png"].replace("\n", "")
+    image = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{source}">'
+    return output | {"data": {"text/html": image} | data, "metadata": {}}
 
 
 def run_downloaded(path: Path, *, folders: Sequence[Path] = (), minutes: float = 20) -> None:
@@ -159,16 +171,16 @@ def run_downloaded(path: Path, *, folders: Sequence[Path] = (), minutes: float =
     Raises:
         AsrunError: when a cell raises, or a checked cell prints something else.
     """
-    document = ipynb.read(path, path.name)
+    given, document = ipynb.read(path, path.name, outputs=True), ipynb.read(path, path.name)
     notebook_process.run(document, path.name, folders=folders, root=path.parent, minutes=minutes)
-    for number, (before, now) in enumerate(
-        zip(ipynb.code_cells(ipynb.read(path, path.name, outputs=True)), ipynb.code_cells(document), strict=True), start=1
-    ):
-        if CHECK in now["metadata"].get("tags", ()) and before["outputs"] and ipynb.printed(before) != ipynb.printed(now):
+    pairs = zip(ipynb.code_cells(given), ipynb.code_cells(document), strict=True)
+    for number, (before, now) in enumerate(pairs, start=1):
+        said, says = ipynb.printed(before), ipynb.printed(now)
+        if CHECK in now["metadata"].get("tags", ()) and before["outputs"] and said != says:
             raise AsrunError(
-                f"code cell {number} printed {ipynb.printed(now)!r}, and its record says {ipynb.printed(before)!r}",
+                f"code cell {number} printed {says!r}, and its record says {said!r}",
                 where=Where(path.name),
-                remedy="print what is the same on every machine, or take its tag `check` away",
+                remedy=f"print what is the same on every machine, or take its tag {CHECK} away",
             )
 
 
@@ -198,7 +210,13 @@ def _code(project: Project, path: Path, document: Document) -> dict[str, Digests
         reached = reach(joined, [], folders=project.sources, root=project.root, also=[joined])
     for shown in (joined.name, project.relative(joined)):
         reached.pop(shown, None)
-    return {name: {f"code cell {number}": _digest(cell) for number, cell in enumerate(cells, start=1)}} | reached
+    labels = {f"code cell {number}": digest for number, digest in enumerate(_digests(name, document), start=1)}
+    return {name: labels} | reached
+
+
+def _digests(name: str, document: Document) -> list[str]:
+    cells = enumerate(ipynb.code_cells(document), start=1)
+    return [_digest(_python(cell["source"], name, number)) for number, cell in cells]
 
 
 def _python(source: str, name: str, number: int) -> str:

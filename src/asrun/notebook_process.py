@@ -78,7 +78,6 @@ def run(
         specs = KernelSpecManager(kernel_dirs=[str(scratch / "kernels")], ensure_native_kernel=False)
         manager = AsyncKernelManager(kernel_name="asrun", kernel_spec_manager=specs)
         manager.connection_file = str(scratch / "connection.json")
-        manager.shutdown_wait_time = 60
         if os.name == "posix":
             # Sockets that are files in a private folder: two runs at once cannot take each other's port.
             manager.transport, manager.ip = "ipc", str(scratch / "socket")
@@ -145,9 +144,20 @@ def _follow(client: Any, manager: AsyncKernelManager, options: dict[str, Any], s
     def started(notebook: Any) -> None:
         groups.append(manager.provisioner.pid)
 
+    async def execute() -> None:
+        try:
+            await client.async_execute(cleanup_kc=False, stdin=read_end, **options)
+            # The answer comes once the report is written; waiting for a graceful end after it would be in vain.
+            await client.kc.shutdown(reply=True, timeout=60)
+        finally:
+            if client.kc:
+                client.kc.stop_channels()
+            if manager.has_kernel:
+                await manager.shutdown_kernel(now=True)
+
     def work() -> None:
         try:
-            asyncio.run(client.async_execute(cleanup_kc=True, stdin=read_end, **options))
+            asyncio.run(execute())
         except BaseException as error:
             errors.append(error)
 

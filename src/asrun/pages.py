@@ -8,7 +8,8 @@ from pathlib import Path
 from markdown import Markdown
 
 from asrun import decks
-from asrun.context import Citation, Context
+from asrun.citation import Citation
+from asrun.context import Context
 from asrun.errors import AsrunError
 from asrun.extension import AsrunExtension
 from asrun.model import Where
@@ -41,7 +42,8 @@ class Read:
 
     @property
     def problems(self) -> list[AsrunError]:
-        return [cited.error for cited in self.citations if cited.error] + ([self.error] if self.error else [])
+        cited = sorted(self.citations, key=lambda each: each.where.line or 0)
+        return [each.error for each in cited if each.error] + ([self.error] if self.error else [])
 
 
 def front_matter_lines(text: str) -> int:

@@ -92,15 +92,21 @@ def read_project(root: Path) -> Project:
     """Read the project whose mkdocs.yml is in `root`."""
     where = Where("mkdocs.yml")
     try:
-        settings = yaml.load((root / "mkdocs.yml").read_text("utf-8"), _Loader) or {}
+        settings = yaml.load((root / "mkdocs.yml").read_text("utf-8-sig"), _Loader) or {}
+    except UnicodeDecodeError as error:
+        raise AsrunError(f"not valid UTF-8: {error}", where=where, remedy="save it as UTF-8") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise AsrunError(
             f"not valid YAML: {getattr(error, 'problem', error)}",
             where=Where("mkdocs.yml", mark.line + 1 if mark else None),
         ) from error
+    if not isinstance(settings, dict):
+        raise AsrunError("mkdocs.yml must hold settings by name", where=where, remedy="write site_name: My site")
     options = dict(OPTIONS)
-    for plugin in settings.get("plugins") or []:
+    plugins = settings.get("plugins") or []
+    # MkDocs takes a list of plugins, or a mapping from their names to their options.
+    for plugin in [plugins] if isinstance(plugins, dict) else plugins:
         if isinstance(plugin, dict) and isinstance(given := plugin.get("asrun"), dict):
             if unknown := set(given) - set(OPTIONS):
                 raise AsrunError(
@@ -109,16 +115,45 @@ def read_project(root: Path) -> Project:
                     remedy=f"options are: {', '.join(OPTIONS)}",
                 )
             options |= given
+    _check_options(options, where)
     return Project(
         root=root,
-        docs=root / settings.get("docs_dir", "docs"),
+        docs=root / (settings.get("docs_dir") or "docs"),
         slides=root / options["slides"],
         snippets=root / options["snippets"],
         references=root / options["references"],
         sources=tuple(root / folder for folder in options["sources"]),
-        site=Path(os.path.abspath(root / settings.get("site_dir", "site"))),
+        site=Path(os.path.abspath(root / (settings.get("site_dir") or "site"))),
         data_variables=tuple(options["data_variables"]),
         scales=tuple(options["scales"]),
         devices=tuple(options["devices"]),
         minutes=float(options["minutes"]),
     )
+
+
+def _check_options(options: dict[str, Any], where: Where) -> None:
+    """Refuse options of the wrong kind: each is of the kind of its default."""
+    for name, default in OPTIONS.items():
+        value = options[name]
+        if isinstance(default, list):
+            right = isinstance(value, list) and all(isinstance(each, str) for each in value)
+            wanted = "a list of names"
+        elif isinstance(default, str):
+            right, wanted = isinstance(value, str), "the name of a folder"
+        else:
+            right = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+            wanted = "a number above 0"
+        if right and name in ("scales", "devices") and not value:
+            right, wanted = False, "a list of at least one name"
+        if not right:
+            raise AsrunError(
+                f"the option {name} of the asrun plugin must be {wanted}, and is {value!r}",
+                where=where,
+                remedy=f"its default is {default!r}",
+            )
+    if unknown := set(options["devices"]) - set(OPTIONS["devices"]):
+        raise AsrunError(
+            f"there is no device class {', '.join(sorted(unknown))}",
+            where=where,
+            remedy=f"devices are: {', '.join(OPTIONS['devices'])}",
+        )

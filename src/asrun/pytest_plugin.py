@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from asrun import decks
-from asrun.context import Citation, Context
+from asrun.citation import Citation
+from asrun.context import Context
 from asrun.errors import AsrunError
 from asrun.pages import Read, read_page
 from asrun.project import Project, find_project

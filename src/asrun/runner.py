@@ -21,7 +21,7 @@ from typing import Any
 
 from asrun import codec
 from asrun.errors import AsrunError
-from asrun.fingerprint import file_digest, reach
+from asrun.fingerprint import file_digest, merge, reach
 from asrun.model import Digests, Figure, Provenance, Record, RunName, Snippet, Where
 from asrun.project import Project
 
@@ -31,6 +31,9 @@ Listener = Callable[[str], None]
 """Is called with whatever the running snippet printed last."""
 
 ASSETS = Path(__file__).parent / "assets"
+ELSEWHERE = "…/"
+"""Starts the name of a data file outside of every folder that has a name on all machines: it is taken on trust."""
+
 KEPT_LINES = 20
 """How many of the last lines that a failed snippet printed are shown."""
 
@@ -93,7 +96,7 @@ def run_snippet(project: Project, snippet: Snippet, scale: str, device: str, lis
         values=values,
         output=printed,
         figures={},
-        code=before | _unreached(project, before, report["modules"]),
+        code=merge(before, _unreached(project, before, report["modules"])),
         files=_file_digests(project, report["opened"]),
         plot_code={},
         plot_files={},
@@ -117,6 +120,16 @@ def redraw(project: Project, snippet: Snippet, record: Record, listener: Listene
         (out / "values.json").write_text(json.dumps(codec.encode(record.values)), "utf-8")
         _, report = _start(project, snippet, record.run, out, listener, {"do": "plot"}, project.minutes * 60)
         drawn = json.loads((out / "figures.json").read_text("utf-8"))
+    where = Where(project.relative(snippet.path))
+    if not drawn:
+        raise AsrunError("plot drew nothing", where=where, remedy="return a Matplotlib figure, or a dict of them")
+    for name in drawn:
+        if not re.fullmatch(r"\w[\w-]*", name):
+            raise AsrunError(
+                f"a figure cannot be called {name!r}",
+                where=where,
+                remedy="its name is part of a file's name and of links: use letters, digits, _ and -",
+            )
     return replace(
         record,
         figures={name: Figure(name, entry["svg"], entry["alt"]) for name, entry in drawn.items()},
@@ -143,9 +156,16 @@ def _folders(project: Project) -> list[Path]:
 
 def _unreached(project: Project, reached: dict[str, Digests], modules: list[str]) -> dict[str, Digests]:
     """Return digests of whole modules that were imported though no name leads there: by importlib, or for effect."""
-    loaded = [Path(file) for file in modules if Path(file).name != "__init__.py"]
-    also = [path for path in loaded if project.relative(path) not in reached and path.parent != project.snippets]
-    return reach(project.root, [], folders=_folders(project), root=project.root, also=also) if also else {}
+    loaded = [Path(file) for file in modules]
+    # A package is entered with each of its modules; by itself it counts when nothing else of it was imported.
+    within = {folder for path in loaded if path.name != "__init__.py" for folder in path.parents}
+    also = [
+        path
+        for path in loaded
+        if project.relative(path) not in reached and not (path.name == "__init__.py" and path.parent in within)
+    ]
+    found = reach(project.root, [], folders=_folders(project), root=project.root, also=also) if also else {}
+    return {file: digests | reached.get(file, {}) for file, digests in found.items()}
 
 
 def locate(name: str, project: Project) -> Path:
@@ -153,6 +173,8 @@ def locate(name: str, project: Project) -> Path:
     if name.startswith("$"):
         variable, _, rest = name[1:].partition("/")
         return Path(os.environ.get(variable, "/nowhere")) / rest
+    if name.startswith(ELSEWHERE):
+        return Path("/nowhere") / name
     return Path(name).expanduser() if name.startswith("~") else project.root / name
 
 
@@ -164,6 +186,7 @@ def _file_digests(project: Project, opened: list[str]) -> Digests:
             if path.is_relative_to(project.cache) or path.is_relative_to(project.records):
                 continue
             name = project.relative(path)
+            name = name if "/" in name else f"./{name}"
         else:
             roots = {f"${variable}": os.environ.get(variable) for variable in project.data_variables}
             roots["~"] = os.path.expanduser("~")
@@ -173,7 +196,7 @@ def _file_digests(project: Project, opened: list[str]) -> Digests:
                     for short, folder in roots.items()
                     if folder and path.is_relative_to(os.path.abspath(folder))
                 ),
-                path.name,
+                ELSEWHERE + path.name,
             )
         digests[name] = file_digest(path)
     return dict(sorted(digests.items()))
@@ -224,7 +247,8 @@ def _start(
     }
     (out / "request.json").write_text(json.dumps(request), "utf-8")
     process = subprocess.Popen(
-        [sys.executable, "-m", "asrun.child", str(out / "request.json")],
+        # Safe path: the project's folder is no place to import from, as it is none for `python snippets/NAME.py`.
+        [sys.executable, "-P", "-m", "asrun.child", str(out / "request.json")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -247,10 +271,18 @@ def _start(
     except BaseException:
         _end(process)
         raise
-    follow.join()
+    follow.join(1.0)
+    # A process that the snippet left behind may still hold the pipe open; it is ended first, and the rest read then.
     _end(process)
+    follow.join(30.0)
     if (out / "report.json").is_file():
-        return follow.printed(), json.loads((out / "report.json").read_text("utf-8"))
+        report = json.loads((out / "report.json").read_text("utf-8"))
+        # What asrun itself handed over is no data, nor is what the run has deleted since.
+        own = os.path.abspath(out)
+        report["opened"] = [
+            file for file in report["opened"] if os.path.isfile(file) and not Path(file).is_relative_to(own)
+        ]
+        return follow.printed(), report
     raise _failed(project, snippet, run, process.returncode, out, follow)
 
 
@@ -267,9 +299,11 @@ def _failed(project: Project, snippet: Snippet, run: RunName, code: int, out: Pa
             else f"see it happen: python {project.relative(snippet.path)}",
         )
     error = json.loads(error_file.read_text("utf-8"))
+    # Half of a surrogate pair can be raised, but neither printed nor written.
+    error["what"] = error["what"].encode("utf-8", "backslashreplace").decode()
     log = project.cache / "logs" / f"{run.snippet}-{run.scale}-{run.device}.txt"
     log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text(error["traceback"] + "\n" + "\n".join(follow.tail), "utf-8")
+    log.write_text(error["traceback"] + "\n" + "\n".join(follow.tail), "utf-8", "backslashreplace")
     if error["place"]:
         where = Where(project.relative(error["place"]["file"]), error["place"]["line"])
     return AsrunError(
@@ -344,10 +378,11 @@ class _Follow:
     def printed(self) -> str:
         return b"".join(self._out).decode("utf-8", "replace").replace("\r\n", "\n").strip("\n")
 
-    def join(self) -> None:
+    def join(self, patience: float) -> None:
+        """Wait until everything that was printed is read, but not for ever."""
+        until = time.monotonic() + patience
         for thread in self._threads:
-            # A process that the snippet left behind may hold the pipe open; it is ended next.
-            thread.join(timeout=1.0)
+            thread.join(timeout=max(0.0, until - time.monotonic()))
 
     def dump_stack(self) -> None:
         """Ask the process where it is: faulthandler answers on standard error."""
@@ -358,10 +393,9 @@ class _Follow:
 
     def hung_at(self, project: Project) -> str:
         """Name the innermost frame of the project's own code, from the stack that was dumped."""
-        own = str(Path(__file__).parent)
         for line in self._stack:
             match = re.match(r'\s*File "(.+)", line (\d+) in (.+)', line)
-            if match and match[1].startswith(str(project.root)) and not match[1].startswith(own):
+            if match and any(Path(match[1]).is_relative_to(folder) for folder in _folders(project)):
                 return f"; it was at {project.relative(match[1])}:{match[2]}, in {match[3]}"
         return ""
 

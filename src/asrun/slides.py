@@ -84,7 +84,7 @@ def render_deck(
     )
 
 
-def write_deck(deck: Deck, page: str, folder: Path, *, source: Path | None = None) -> None:
+def write_deck(deck: Deck, page: str, folder: Path, *, source: Path | None = None, alone: bool = True) -> None:
     """Write the page, the files it needs and the pictures it shows into a folder of its own.
 
     Arguments:
@@ -93,9 +93,11 @@ def write_deck(deck: Deck, page: str, folder: Path, *, source: Path | None = Non
         folder: Where to write; made if need be, and nothing in it is removed.
         source: The folder that pictures are relative to, the deck's own if not given. Those that are not there are left
             to whoever checks links.
+        alone: Whether the folder must work by itself; decks of one site share a copy of the assets.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    copy_assets(folder / "assets")
+    if alone:
+        copy_assets(folder / "assets")
     origin = (source or Path(deck.path).parent).resolve()
     for name in sorted({html.unescape(name) for name in _LOCAL.findall(page)}):
         picture = (origin / name).resolve()
@@ -130,7 +132,8 @@ class _Drawing:
 
     def stack(self, stack: Stack) -> str:
         slides = [self.slide(slide) for slide in stack]
-        return slides[0] if len(slides) == 1 else "<section>\n" + "\n".join(slides) + "\n</section>"
+        # reveal.js adds the class too, but only after deck.js has measured the slides.
+        return slides[0] if len(slides) == 1 else '<section class="stack">\n' + "\n".join(slides) + "\n</section>"
 
     def slide(self, slide: Slide) -> str:
         self.count += 1

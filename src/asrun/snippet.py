@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import difflib
+import keyword
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -48,11 +50,18 @@ def read_snippet(path: Path, project: Project) -> Snippet:
         AsrunError: when it does not keep the contract: a docstring that asks, literal SCALES, a function `run`.
     """
     shown = project.relative(path)
-    source = path.read_text("utf-8")
+    if not path.stem.isidentifier() or keyword.iskeyword(path.stem) or path.stem == "published":
+        raise AsrunError(
+            f"a snippet cannot be called {path.stem}: pages could not cite it",
+            where=Where(shown),
+            remedy="use letters, digits and _, as for a variable (published is taken); or start its name with _",
+        )
     try:
+        source = path.read_text("utf-8-sig")
         tree = ast.parse(source)
-    except SyntaxError as error:
-        raise AsrunError(f"not valid Python: {error.msg}", where=Where(shown, error.lineno)) from error
+    except (SyntaxError, ValueError, RecursionError) as error:
+        what, line = getattr(error, "msg", None) or str(error), getattr(error, "lineno", None)
+        raise AsrunError(f"not valid Python: {what}", where=Where(shown, line)) from error
     question = (ast.get_docstring(tree) or "").strip().split("\n")[0]
     if not question:
         raise AsrunError(
@@ -74,29 +83,75 @@ def read_snippet(path: Path, project: Project) -> Snippet:
             where=Where(shown, 1),
             remedy='write SCALES = {"quick": dict(seeds=5)}',
         )
+    for scale, parameters in scales.items():
+        if not isinstance(scale, str) or not re.fullmatch(r"[\w-]+", scale):
+            raise AsrunError(
+                f"a scale cannot be called {scale!r}",
+                where=Where(shown, 1),
+                remedy="its name is part of a file's name: use letters, digits, _ and -",
+            )
+        scales[scale] = {name: _parameter(value, f"{scale}: {name}", shown) for name, value in parameters.items()}
+    needs = _literal(tree, "NEEDS", shown)
+    _check_needs(needs, shown)
     return Snippet(
         name=path.stem,
         path=path,
         question=question,
         scales=scales,
-        needs=_literal(tree, "NEEDS", shown) or {},
+        needs=needs or {},
         source=source,
         plots="plot" in functions,
     )
 
 
 def _literal(tree: ast.Module, name: str, shown: str) -> Any:
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
+    for node in reversed(tree.body):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if not any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                continue
             try:
                 return _evaluate(node.value)
-            except ValueError as error:
+            except (ValueError, TypeError, RecursionError) as error:
                 raise AsrunError(
                     f"{name} must be made of literals: asrun reads it without running the file",
                     where=Where(shown, node.lineno),
                     remedy=f'write numbers, strings, lists, dicts or dict(key=value), as in {name} = {{"quick": ...}}',
                 ) from error
     return None
+
+
+def _parameter(value: Any, what: str, shown: str) -> Any:
+    """Return a parameter as the run gets it and the record keeps it: made of what JSON has, tuples as lists."""
+    if isinstance(value, (list, tuple)):
+        return [_parameter(each, what, shown) for each in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _parameter(each, what, shown) for key, each in value.items()}
+    if value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    raise AsrunError(
+        f"SCALES has a parameter that cannot be recorded: {what} is {value!r}",
+        where=Where(shown, 1),
+        remedy="parameters are numbers, strings, True, False, None, and lists and dicts of them; keys are strings",
+    )
+
+
+def _check_needs(needs: Any, shown: str) -> None:
+    def is_minutes(value: Any) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+
+    right = needs is None or isinstance(needs, dict)
+    if right and needs:
+        minutes = needs.get("minutes", 1)
+        right = needs.get("gpu") in (None, "preferred", "required") and (
+            all(map(is_minutes, minutes.values())) if isinstance(minutes, dict) else is_minutes(minutes)
+        )
+    if not right:
+        raise AsrunError(
+            f"NEEDS is not understood: {needs!r}",
+            where=Where(shown, 1),
+            remedy='write NEEDS = {"gpu": "preferred" or "required", "minutes": 5 or {"quick": 2}}, or leave parts out',
+        )
 
 
 def _evaluate(node: ast.expr) -> Any:
@@ -120,7 +175,7 @@ def section(snippet: Snippet, name: str, shown: str, where: Where | None = None)
     Returns:
         The lines, with common indentation and section marks removed, and the number of the first in the file.
     """
-    lines = snippet.source.splitlines()
+    lines = snippet.source.split("\n")
     marks = {match["name"]: at for at, line in enumerate(lines) if (match := _SECTION.match(line))}
     if name in marks:
         start = marks[name] + 1
@@ -132,7 +187,7 @@ def section(snippet: Snippet, name: str, shown: str, where: Where | None = None)
         definitions = {
             node.name: node
             for node in ast.parse(snippet.source).body
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
         }
         if name not in definitions:
             near = difflib.get_close_matches(name, [*marks, *definitions], n=1)
@@ -151,5 +206,5 @@ def section(snippet: Snippet, name: str, shown: str, where: Where | None = None)
 
 def whole(snippet: Snippet) -> str:
     """Return the whole file as a reader should see it: without section marks."""
-    lines = snippet.source.splitlines()
+    lines = snippet.source.rstrip("\n").split("\n")
     return "\n".join(line for line in lines if not (_SECTION.match(line) or _SECTION_END.match(line)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,8 +53,14 @@ def compare(left: Measure, sign: str, right: Measure) -> Comparison:
         AsrunError: with fewer than SEEDS_NEEDED seeds, or for a sign that makes no sense with a spread.
     """
     if not (left.is_sample or right.is_sample):
-        if sign not in ("==", "!="):
-            left.number(), right.number()
+        for side in (left, right):
+            if sign not in ("==", "!=") or side.axes:
+                side.number()
+        if _is_word(left) != _is_word(right):
+            raise AsrunError(
+                f"{left.text} {sign} {right.text} compares a word with a number",
+                remedy="compare words with words, and numbers with numbers",
+            )
         return Comparison(left, sign, right, bool(_OPERATORS[sign](left.values, right.values)), "compared as they are")
     if sign not in ("<", ">"):
         raise AsrunError(
@@ -69,9 +76,14 @@ def compare(left: Measure, sign: str, right: Measure) -> Comparison:
                 f"{side.text} has {len(side.values)} seeds, and a claim of difference needs {SEEDS_NEEDED}",
                 remedy="run the snippet with more seeds",
             )
+        if not np.all(np.isfinite(side.values)):
+            raise AsrunError(
+                f"{side.text} has a number that is not finite, and decides nothing",
+                remedy="find out in which run it came about",
+            )
     alternative = "less" if sign == "<" else "greater"
     # Samples without any spread have no t statistic; what they say is plain enough.
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
         if left.is_sample and right.is_sample:
             test = "Welch's t-test, one-sided"
             p_value = float(stats.ttest_ind(left.values, right.values, equal_var=False, alternative=alternative).pvalue)
@@ -85,3 +97,7 @@ def compare(left: Measure, sign: str, right: Measure) -> Comparison:
     if np.isnan(p_value):
         p_value = 0.0 if _OPERATORS[sign](left.number(), right.number()) else 1.0
     return Comparison(left, sign, right, p_value < LEVEL, test, p_value)
+
+
+def _is_word(side: Measure) -> bool:
+    return isinstance(side.values, str) or (isinstance(side.values, np.ndarray) and side.values.dtype.kind == "U")

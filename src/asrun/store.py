@@ -84,7 +84,7 @@ class Store:
             return cached[1]
         try:
             record = self._decode(run, json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise AsrunError(
                 f"this record cannot be read ({type(error).__name__}: {error})",
                 where=Where(self.project.relative(path)),
@@ -102,7 +102,21 @@ class Store:
         return None
 
     def put(self, record: Record) -> Path:
-        """Write a record whole, then sweep away the figures that it replaces."""
+        """Write a record whole, then sweep away the figures that it replaces.
+
+        Raises:
+            AsrunError: when it cannot be written; the old one is as it was then.
+        """
+        try:
+            return self._put(record)
+        except OSError as error:
+            raise AsrunError(
+                f"this record cannot be written ({error.strerror or error})",
+                where=Where(self.project.relative(self.path(record.run))),
+                remedy="make room or give leave to write there, then run it again",
+            ) from error
+
+    def _put(self, record: Record) -> Path:
         path = self.path(record.run)
         values, arrays = codec.encode(record.values)
         figures = {}
@@ -118,7 +132,7 @@ class Store:
             "values": values,
             "arrays": arrays,
             "seals": {name: codec.seal(values[name], _dtypes(arrays, name)) for name in values},
-            "output": record.output.splitlines(),
+            "output": record.output.split("\n") if record.output else [],
             "figures": figures,
             "key": {
                 "code": record.code,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,20 +9,10 @@ from typing import Any
 import markdown
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect
 
 from asrun.deck import parse_deck
-from asrun.slides import ASSETS, render_deck, write_deck
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-
-if not CHROMIUM or not (ASSETS / "vendor").is_dir():
-    lacking = (
-        "no Chromium was found: install it or set CHROMIUM" if not CHROMIUM else "asrun's browser files are missing"
-    )
-    if os.environ.get("CI"):
-        pytest.fail(lacking, pytrace=False)
-    pytest.skip(lacking, allow_module_level=True)
+from asrun.slides import render_deck, write_deck
 
 FIGURE = (
     '<figure class="asrun-figure"><svg viewBox="0 0 460 300" width="460pt" height="300pt" role="img" '
@@ -138,14 +126,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
     write_deck(deck, render_deck(deck, convert, site_root="../", lesson="../lesson/"), folder / "out")
     return Path(folder, "out", "index.html").as_uri()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 class Opened:

@@ -366,7 +366,7 @@ def test_a_new_cohort_does_not_move_the_global_random_state():
 
 
 @pytest.mark.parametrize(
-    "widths, drops, seeds, message",
+    ("widths", "drops", "seeds", "message"),
     [
         ([], [[]], [0], "needs an input and an output"),
         ([4], [[]], [0], "needs an input and an output"),

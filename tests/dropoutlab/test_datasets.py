@@ -150,7 +150,7 @@ def test_a_missing_file_is_named_with_the_remedy(folder, name):
     assert "put the file there" in message and f"unset {FOLDER_VARIABLE}" in message
 
 
-@pytest.mark.parametrize("load, name", [(mnist, "mnist"), (fashion_mnist, "fashion-mnist")])
+@pytest.mark.parametrize(("load", "name"), [(mnist, "mnist"), (fashion_mnist, "fashion-mnist")])
 def test_an_empty_folder_is_told_where_the_first_file_belongs(load, name, tmp_path, monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     assert str(tmp_path / name / NAMES[0]) in refusal(load)
@@ -362,7 +362,7 @@ def test_a_cache_that_cannot_be_written_is_an_error_in_a_sentence(cache, server,
 
 
 @pytest.mark.parametrize(
-    "load, name, smallest, largest",
+    ("load", "name", "smallest", "largest"),
     [(mnist, "mnist", 0.085, 0.115), (fashion_mnist, "fashion-mnist", 0.1, 0.1)],
     ids=["mnist", "fashion-mnist"],
 )

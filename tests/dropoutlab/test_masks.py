@@ -189,7 +189,7 @@ PAIRS = {
 }
 
 
-@pytest.mark.parametrize("one, other", PAIRS.values(), ids=PAIRS)
+@pytest.mark.parametrize(("one", "other"), PAIRS.values(), ids=PAIRS)
 @pytest.mark.parametrize("lag", [0, 1, 2])
 def test_masks_at_different_coordinates_are_uncorrelated(one, other, lag):
     a, b = fair(**one), fair(**other)

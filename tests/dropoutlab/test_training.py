@@ -86,7 +86,7 @@ def test_an_example_is_as_likely_in_one_place_as_in_another():
     assert abs(statistic * (examples - 1) / examples - freedom) < 5 * math.sqrt(2 * freedom)
 
 
-@pytest.mark.parametrize("examples, size", [(10, 11), (10, 0), (10, -1), (0, 1), (0, 0)])
+@pytest.mark.parametrize(("examples", "size"), [(10, 11), (10, 0), (10, -1), (0, 1), (0, 0)])
 def test_a_minibatch_that_cannot_be_drawn_is_refused(examples, size):
     with pytest.raises(ValueError, match=f"a minibatch of {size} cannot be drawn from {examples} examples"):
         Batches([0], examples, size)

@@ -1,0 +1,23 @@
+// What the theme leaves without a name of its own, for those who listen to a page.
+document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
+
+const text = (element) => element?.textContent.trim().replace(/\s+/g, " ");
+
+function nameLandmarks() {
+  const seen = new Map();
+  for (const nav of document.querySelectorAll("nav")) {
+    nav.dataset.name ||=
+      nav.getAttribute("aria-label")?.trim() ||
+      text(document.getElementById(nav.getAttribute("aria-labelledby"))) ||
+      text(nav.querySelector(".md-nav__title")) ||
+      "Actions";
+    const count = (seen.get(nav.dataset.name) ?? 0) + 1;
+    seen.set(nav.dataset.name, count);
+    nav.removeAttribute("aria-labelledby");
+    nav.setAttribute("aria-label", count > 1 ? `${nav.dataset.name} ${count}` : nav.dataset.name);
+  }
+}
+
+nameLandmarks();
+// The theme adds the copy buttons of code later.
+new MutationObserver(nameLandmarks).observe(document.body, { childList: true, subtree: true });

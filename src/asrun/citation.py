@@ -1,0 +1,27 @@
+"""A place of a page that cites something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from asrun.errors import AsrunError
+from asrun.expression import Evaluation
+from asrun.model import RunName, Where
+
+__all__ = ["Citation"]
+
+
+@dataclass
+class Citation:
+    """One place of a page that cites something: a value, a claim, a figure, a work."""
+
+    kind: str
+    text: str
+    where: Where
+    error: AsrunError | None = None
+    """Why it cannot be honoured."""
+    evaluation: Evaluation | None = None
+    records: set[RunName] = field(default_factory=set)
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.kind} {self.text}"

@@ -1,0 +1,137 @@
+"""The site of this very repository, built from its committed records and read in a browser, as a folder on a disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from asrun.build import build
+from asrun.project import find_project
+
+ROOT = Path(__file__).parents[2]
+DESKTOP = {"width": 1280, "height": 900}
+TELEPHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build from records alone: nothing is trained here."""
+    return build(replace(find_project(ROOT), site=tmp_path_factory.mktemp("built") / "site"))
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> list[Path]:
+    found = sorted(path for path in site.rglob("*.html") if path.name != "404.html")
+    assert len(found) > 10
+    return found
+
+
+class Visit:
+    """A page that is open, and what it asked for or complained about."""
+
+    def __init__(self, browser: Browser, path: Path, **options: object):
+        self.context = browser.new_context(**({"viewport": DESKTOP, "reduced_motion": "reduce"} | options))  # type: ignore[arg-type]
+        self.page: Page = self.context.new_page()
+        self.asked: list[str] = []
+        self.errors: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("requestfailed", lambda request: self.errors.append(f"failed: {request.url}"))
+        self.page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.goto(path.as_uri())
+        self.page.wait_for_timeout(150)
+
+    @property
+    def outside(self) -> list[str]:
+        return [url for url in self.asked if not url.startswith(("file:", "data:", "blob:", "about:"))]
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[type]:
+    visits: list[Visit] = []
+
+    def open_page(path: Path, **options: object) -> Visit:
+        visits.append(Visit(browser, path, **options))
+        return visits[-1]
+
+    yield open_page
+    for each in visits:
+        each.context.close()
+
+
+def test_no_page_and_no_slide_asks_another_host_for_anything(pages, visit):
+    for path in pages:
+        opened = visit(path)
+        if opened.page.evaluate("!!window.Reveal"):
+            for _ in range(opened.page.evaluate("Reveal.getTotalSlides()")):
+                opened.page.evaluate("Reveal.next()")
+        assert opened.outside == [], path
+        assert opened.errors == [], path
+        opened.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_accessible(site, visit, scheme):
+    axe = Axe()
+    for name in ("index", "lessons/how-much-dropout", "references/index", "about/records", "slides"):
+        opened = visit(site / f"{name}.html", color_scheme=scheme)
+        for closed in opened.page.locator("details:not([open]) > summary").all():
+            closed.evaluate("summary => (summary.parentElement.open = true)")
+        violations = axe.run(opened.page).response["violations"]
+        assert [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in violations] == [], name
+
+
+def test_nothing_is_wider_than_a_telephone(site, pages, visit):
+    for path in pages:
+        opened = visit(path, viewport=TELEPHONE)
+        wide = opened.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 1, path.relative_to(site)
+        opened.context.close()
+
+
+def test_a_figure_follows_light_and_dark_with_one_svg(site, visit):
+    lines = {}
+    for scheme in ("light", "dark"):
+        opened = visit(site / "lessons" / "how-much-dropout.html", color_scheme=scheme)
+        drawing = opened.page.locator("#figure-drop_rate svg")
+        assert drawing.count() == 1
+        assert drawing.get_attribute("aria-label")
+        assert drawing.locator("text").count() > 10, "text stays text"
+        lines[scheme] = opened.page.evaluate(
+            """() => [...document.querySelectorAll("#figure-drop_rate svg path")]
+                .map((path) => getComputedStyle(path).stroke).filter((stroke) => stroke !== "none")"""
+        )
+    assert lines["light"] != lines["dark"]
+
+
+def test_the_evidence_of_a_claim_opens_from_the_keyboard(site, visit):
+    opened = visit(site / "lessons" / "how-much-dropout.html")
+    claim = opened.page.locator("details.asrun-claim").first
+    assert not claim.locator(".asrun-evidence").is_visible()
+    claim.locator("summary").first.focus()
+    opened.page.keyboard.press("Enter")
+    assert claim.locator(".asrun-evidence table").first.is_visible()
+
+
+def test_the_search_works_from_a_folder(site, visit):
+    opened = visit(site / "index.html")
+    opened.page.keyboard.press("/")
+    opened.page.keyboard.type("variance", delay=30)
+    opened.page.locator(".md-search-result__item").first.wait_for(timeout=10_000)
+    assert opened.outside == []
+
+
+def test_the_mathematical_font_is_cut_to_what_is_shown(site):
+    assert 2_000 < (site / "assets" / "asrun" / "math.woff2").stat().st_size < 60_000
+
+
+def test_the_lab_can_be_downloaded(site, visit):
+    opened = visit(site / "labs" / "turn-the-knob.html")
+    target = opened.page.locator("a[download], a[href$='.ipynb']").first.get_attribute("href")
+    assert target
+    assert (site / "labs" / target).resolve().is_file()

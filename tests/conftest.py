@@ -1,0 +1,25 @@
+"""What all tests share: tiny projects, and a hypothesis that gives the same answer however busy the machine is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from harness import Site
+from hypothesis import settings
+
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=30)
+settings.register_profile("search", deadline=None, max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Callable[[Mapping[str, str]], Site]:
+    """Make a project of some files in an empty folder."""
+
+    def make(files: Mapping[str, str]) -> Site:
+        return Site(files, tmp_path / "project")
+
+    return make

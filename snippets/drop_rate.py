@@ -74,33 +74,31 @@ def run(*, data, width, seeds, updates, batch):
 
 
 def plot(result):
-    """Draw test and training error against the drop rate, with the published points beside them."""
-    figure, axes = plt.subplots()
-    series = [("test", "C0", "o"), ("train", "C1", "s")]
-    for name, colour, marker in series:
-        errors = np.where(result[f"{name}_error"] > 0, result[f"{name}_error"], np.nan)
-        drawn = np.isfinite(errors).all(axis=1)
-        drop, errors = result["drop"][drawn], errors[drawn]
-        axes.fill_between(drop, errors.min(axis=1), errors.max(axis=1), color=colour, alpha=0.2, linewidth=0)
-        axes.plot(drop, errors.mean(axis=1), color=colour, marker=marker, label=f"{name} error, here")
-    if result["data"] == "mnist":
-        paper = json.loads(PUBLISHED.read_text("utf-8"))["fig9a_n_fixed"]
-        for name, colour, marker in series:
-            drop, error = zip(*((1 - point["p"], point["err"]) for point in paper[name] if point["err"]), strict=True)
-            axes.plot(
-                drop, error, color=colour, marker=marker, fillstyle="none", linestyle=":", label=f"{name} error, 2014"
-            )
-    axes.set_xlabel("drop rate of hidden units (keep = 1 − drop)")
-    axes.set_ylabel("classification error")
-    axes.set_yscale("log")
-    axes.set_ylim(0.03, 100)
-    axes.yaxis.set_major_formatter("{x:g} %")
-    axes.legend()
+    """Draw test error above training error, against the drop rate, with the published points beside them."""
+    figure, panels = plt.subplots(2, 1, sharex=True, figsize=(5.6, 4.6))
+    paper = json.loads(PUBLISHED.read_text("utf-8"))["fig9a_n_fixed"] if result["data"] == "mnist" else {}
+    for axes, name, colour in zip(panels, ("test", "train"), ("C0", "C1"), strict=True):
+        # A logarithmic axis has no place for an error of 0: such points stand on its lower edge.
+        floor = 0.8 if name == "test" else 0.003
+        errors = np.maximum(result[f"{name}_error"], floor)
+        axes.fill_between(result["drop"], errors.min(axis=1), errors.max(axis=1), color=colour, alpha=0.2, linewidth=0)
+        axes.plot(result["drop"], errors.mean(axis=1), color=colour, marker="o", clip_on=False, label="here")
+        if paper:
+            drop, error = zip(*((1 - point["p"], max(point["err"], floor)) for point in paper[name]), strict=True)
+            axes.plot(drop, error, color=colour, marker="o", fillstyle="none", linestyle=":", clip_on=False,
+                      label="2014 paper: wider, trained longer")  # fmt: skip
+        axes.set_yscale("log")
+        axes.set_ylim(floor, 100 if errors.max() > 30 else 30)
+        axes.yaxis.set_major_formatter("{x:g} %")
+        axes.set_ylabel(f"{'training' if name == 'train' else name} error")
+        axes.legend(loc="upper left")
+    panels[1].set_xlabel("drop rate of hidden units (keep = 1 − drop)")
     test, train_ = result["test_error"].mean(axis=1), result["train_error"].mean(axis=1)
     figure.set_label(
-        f"Error against drop rate on {result['data']}, mean over {result['test_error'].shape[1]} seeds. Test error is "
-        f"{test[0]:.2f} % with nothing dropped, {test[5]:.2f} % at drop 0.5 and {test[-1]:.1f} % at drop "
-        f"{result['drop'][-1]:g}. Training error rises from {train_[0]:.2f} % to {train_[5]:.2f} % and {train_[-1]:.1f} %."
+        f"Two panels: test and training error against drop rate on {result['data']}, mean over "
+        f"{result['test_error'].shape[1]} seeds. Test error is {test[0]:.2f} % with nothing dropped, {test[5]:.2f} % at "
+        f"drop 0.5 and {test[-1]:.1f} % at drop {result['drop'][-1]:g}. Training error rises from {train_[0]:.2f} % to "
+        f"{train_[5]:.2f} % and {train_[-1]:.1f} %."
     )
     return figure
 

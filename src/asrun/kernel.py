@@ -24,11 +24,12 @@ class _WatchedKernel(IPythonKernel):
     request: dict[str, Any]
     watch: Watch
 
-    def do_shutdown(self, restart: bool) -> dict[str, Any]:
+    # IPython's kernel answers at once, its base class later: both are accepted.
+    def do_shutdown(self, restart: bool) -> Any:
         report = {
             "opened": self.watch.data_files(inside=self.request["inside"]),
             "modules": modules(self.request["folders"]),
-            "versions": versions(self.request["folders"], also=[self.shell.user_ns]),
+            "versions": versions(self.request["folders"], also=[self.shell.user_ns if self.shell else {}]),
         } | device()
         Path(self.request["out"], "report.json").write_text(json.dumps(report), "utf-8")
         return super().do_shutdown(restart)

@@ -84,7 +84,11 @@ class Literature:
         path = self.project.references / "references.bib"
         if not path.is_file():
             return {}
-        library = bibtexparser.parse_string(path.read_text("utf-8"))
+        try:
+            library = bibtexparser.parse_string(path.read_text("utf-8"))
+        except UnicodeDecodeError as error:
+            where = Where(self.project.relative(path))
+            raise AsrunError(f"not valid UTF-8: {error}", where=where, remedy="save it as UTF-8") from error
         for broken in library.failed_blocks:
             raise AsrunError(
                 f"this BibTeX entry cannot be read: {broken.error}",

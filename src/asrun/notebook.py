@@ -22,7 +22,7 @@ from pathlib import Path
 
 from asrun import freshness, ipynb, notebook_process, runner
 from asrun.errors import AsrunError
-from asrun.fingerprint import compare, reach, tree_digest
+from asrun.fingerprint import compare, merge, reach, tree_digest
 from asrun.ipynb import Document
 from asrun.model import Condition, Digests, State, Where
 from asrun.project import Project
@@ -106,8 +106,8 @@ def condition(project: Project, path: Path) -> Condition:
     before, now = told["key"]["code"], _code(project, path, ipynb.read(path, project.relative(path)))
     # Modules that no name leads to were seen to be imported, and count whole.
     also = [project.root / file for file in before if file not in now and (project.root / file).is_file()]
-    now |= reach(project.root, [], folders=project.sources, root=project.root, also=also) if also else {}
-    reasons = compare(before, now)
+    whole = reach(project.root, [], folders=project.sources, root=project.root, also=also) if also else {}
+    reasons = compare(before, merge(now, whole))
     reasons += freshness._changed_files(project, told["key"]["files"])
     return Condition(State.STALE, "; ".join(reasons)) if reasons else Condition(State.FRESH)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import json
 import os
@@ -87,14 +88,14 @@ def run(
                                 resources={"metadata": {"path": str(work)}})  # fmt: skip
         with (scratch / "log.txt").open("wb") as printed:
             options = {"env": _environment(folders, scratch), "stdout": printed, "stderr": printed}
-            error = _follow(client, manager, options, minutes * 60)
+            failure = _follow(client, manager, options, minutes * 60)
         replaced = {str(work): ".", f"{root}{os.sep}": "", str(root): ".", os.path.expanduser("~"): "~"}
         for cell, ran in zip(at.cells, [cell for cell in notebook.cells if cell.cell_type == "code"], strict=True):
             cell["execution_count"] = ran.execution_count
             cell["outputs"] = [_scrubbed(ipynb.plain_output(output), replaced) for output in _plain(ran.outputs)]
-        if error is None and (scratch / "report.json").is_file():
+        if failure is None and (scratch / "report.json").is_file():
             return json.loads((scratch / "report.json").read_text("utf-8"))
-        raise _told(error, name, at, minutes, log, (scratch / "log.txt").read_text("utf-8", "replace"))
+        raise _told(failure, name, at, minutes, log, (scratch / "log.txt").read_text("utf-8", "replace"))
 
 
 class _Place:
@@ -142,7 +143,7 @@ def _follow(client: Any, manager: AsyncKernelManager, options: dict[str, Any], s
     groups: list[int] = []
 
     def started(notebook: Any) -> None:
-        groups.append(manager.provisioner.pid)
+        groups.append(manager.provisioner.pid)  # type: ignore[union-attr]
 
     async def execute() -> None:
         try:
@@ -176,10 +177,8 @@ def _follow(client: Any, manager: AsyncKernelManager, options: dict[str, Any], s
         os.close(write_end)
         os.close(read_end)
         for group in groups if hasattr(os, "killpg") else ():
-            try:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                pass
         thread.join(10)
 
 

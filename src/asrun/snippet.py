@@ -32,7 +32,7 @@ def find_snippet(name: str, project: Project, where: Where | None = None) -> Sni
         AsrunError: when there is none; it names the nearest one there is.
     """
     path = project.snippets / f"{name}.py"
-    if path.is_file() and not name.startswith("_"):
+    if path.is_file() and path.parent == project.snippets and path.name == f"{name}.py" and not name.startswith("_"):
         return read_snippet(path, project)
     known = sorted(path.stem for path in project.snippets.glob("[!_]*.py"))
     near = difflib.get_close_matches(name, known, n=1)

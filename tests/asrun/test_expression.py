@@ -200,7 +200,7 @@ def test_the_scale_that_a_claim_asks_for_is_the_one_it_gets():
         ("mean(coin.word)", ["coin.word is not numbers"]),
         ("abs(coin.nothing)", ["coin.nothing is not numbers"]),
         ("max(coin.empty)", ["coin.empty is not numbers"]),
-        ("argmin(coin.plain)", ["must have one labelled axis"]),
+        ("argmin(coin.heads[0])", ["must have one labelled axis"]),
         ("argmin(coin.odd)", ["nan"]),
         ("coin.n in (1, 2)", ["not part of the language"]),
         ("coin.n is 7", ["not part of the language"]),

@@ -46,7 +46,7 @@ CELLS = [
     markdown("# A title\n\nOld prose."),
     code("# A comment.\nimport helper\nprint(helper.double(21))", "check"),
     code("%matplotlib inline\nrows = helper.table()\nlen(rows)"),
-    code("import os\nprint(sorted(os.listdir('.')), os.getcwd(), __import__('helper').__file__)\nobject()"),
+    code("import os\nprint(sorted(os.listdir('.')), os.getcwd(), helper.__file__)\nobject()"),
 ]
 
 
@@ -342,5 +342,20 @@ def test_what_a_reader_downloads_runs_and_says_the_same(lab):
     (path,) = notebook.executed(lab.project).values()
     notebook.run_downloaded(path, folders=lab.project.sources)
     path.write_text(path.read_text("utf-8").replace('"42', '"43'), "utf-8")
-    with pytest.raises(AsrunError, match="code cell 1 printed '42.n', and its record says '43.n'"):
+    with pytest.raises(AsrunError, match=r"code cell 1 printed '42.n', and its record says '43.n'"):
         notebook.run_downloaded(path, folders=lab.project.sources)
+
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "labs").glob("*.ipynb")), ids=lambda path: path.name)
+def test_the_labs_of_the_course_run_as_downloaded(path):
+    pytest.importorskip("torch")
+    project = read_project(ROOT)
+    # Whether it is fresh is the build's question.
+    published = notebook.executed(project, allow_stale=True)[path]
+    assert any(
+        output for cell in json.loads(published.read_text("utf-8"))["cells"] for output in cell.get("outputs", [])
+    )
+    notebook.run_downloaded(published, folders=project.sources)

@@ -1,0 +1,151 @@
+"""The bibliography and the published numbers: read as they are, and told by key and line when they cannot be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from harness import Site, raised
+
+from asrun.literature import Literature
+
+BIB = """\
+@article{one2014,
+  author  = {Srivastava, Nitish and Hinton, Geoffrey
+             and Krizhevsky, Alex},
+  title   = {{Dropout}: a simple way},
+  journal = {Journal},
+  volume  = {15},
+  number  = {2},
+  pages   = {1929--1958},
+  year    = 2014,
+  doi     = {10.1000/x},
+}
+
+@Misc{two2020,
+  Author = "Ada Lovelace and {The Engine Company}",
+  Title  = "Notes",
+  Year   = {2020},
+  Note   = {arXiv 1},
+  Url    = {https://example.org/notes},
+}
+
+@book{nobody, title = {Alone}}
+"""
+NUMBERS = """\
+rate: {cite: one2014, where: Table 1, how: stated, what: a rate, value: 0.25, unit: "%"}
+count: {cite: two2020, where: Section 2, how: counted, what: a count, value: 60000}
+curve:
+  cite: one2014
+  where: Figure 1
+  how: read
+  what: a curve
+  table: {file: data.json, at: fig.test, axes: {keep: p}, value: err}
+"""
+DATA = '{"fig": {"test": [{"p": 0.5, "err": 1.06}, {"p": 1, "err": 1.65}]}}'
+
+
+def literature(site, **files: str) -> Literature:
+    given = {"references.bib": BIB, "published.yml": NUMBERS, "data.json": DATA} | {
+        name.replace("_", "."): text for name, text in files.items()
+    }
+    return Literature(site({f"docs/references/{name}": text for name, text in given.items()}).project)
+
+
+def test_works_are_read(site):
+    entries = literature(site).entries
+    one, two = entries["one2014"], entries["two2020"]
+    assert one.authors == ("Srivastava, Nitish", "Hinton, Geoffrey", "Krizhevsky, Alex")
+    assert one.short == "Srivastava et al. 2014"
+    assert one.title == "Dropout: a simple way"
+    assert one.container == "Journal 15(2), 1929–1958"
+    assert one.url == "https://doi.org/10.1000/x"
+    assert two.authors == ("Lovelace, Ada", "The Engine Company")
+    assert two.short == "Lovelace and The Engine Company 2020"
+    assert (two.container, two.url, two.year) == ("arXiv 1", "https://example.org/notes", "2020")
+    assert entries["nobody"].short == "Alone"
+
+
+def test_numbers_and_tables_are_read(site):
+    published = literature(site).published
+    assert published["rate"].values == 0.25 and published["rate"].unit == "%"
+    assert published["count"].values.dtype.kind == "i"
+    curve = published["curve"]
+    assert curve.axes == ("keep",)
+    assert np.array_equal(curve.labels["keep"], [0.5, 1.0])
+    assert np.array_equal(curve.values, [1.06, 1.65])
+    assert (curve.cite, curve.where, curve.how, curve.what) == ("one2014", "Figure 1", "read", "a curve")
+
+
+def test_a_project_needs_no_literature(site):
+    found = Literature(site({}).project)
+    assert (found.entries, found.published) == ({}, {})
+
+
+def test_empty_files_are_no_literature(site):
+    found = literature(site, references_bib="", published_yml="# nothing yet\n")
+    assert (found.entries, found.published) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    "bib, told",
+    [
+        ("@article{a, title = {x}, year = 1}\n\n@article{b, title = {x\n", "docs/references/references.bib:3: "),
+        ("@article{a, title = {x}}\n@article{a, title = {y}}\n", "docs/references/references.bib:2: "),
+    ],
+)
+def test_an_entry_that_cannot_be_read_is_told_with_its_line(site, bib, told):
+    message = raised(lambda: literature(site, references_bib=bib).entries)
+    assert message.startswith(told), message
+
+
+def number(**more: str) -> str:
+    parts = {"cite": "one2014", "where": "x", "how": "x", "what": "x", "value": "1"} | more
+    return "rate: {" + ", ".join(f"{name}: {value}" for name, value in parts.items() if value) + "}\n"
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        (number(cite=""), "the published number rate cannot be read: KeyError('cite')"),
+        (number(value=""), "rate cannot be read: KeyError('table')"),
+        (number(value="many"), "rate cannot be read"),
+        (number(value="[1, 2]"), "rate cannot be read"),
+        (number(cite="three"), "rate cites three, which is not in references.bib"),
+        ("rate: 1\n", "rate cannot be read"),
+        ("rate:\n", "rate cannot be read"),
+        ("rate: text\n", "rate cannot be read"),
+        ("- rate\n", "must hold published numbers by name"),
+        ("rate: {\n  cite: [x\n", "published.yml:3: not valid YAML"),
+        ("rate: 'x\n", "not valid YAML"),
+        (NUMBERS.replace("data.json", "dota.json"), "curve cannot be read: FileNotFoundError"),
+        (NUMBERS.replace("fig.test", "fig.tset"), "curve cannot be read: KeyError('tset')"),
+        (NUMBERS.replace("at: fig.test", "at: 3"), "curve cannot be read"),
+        (NUMBERS.replace("fig.test", "fig.test.0"), "curve cannot be read"),
+        (NUMBERS.replace("{keep: p}", "{keep: q}"), "curve cannot be read: KeyError('q')"),
+        (NUMBERS.replace("{keep: p}", "{keep: p, n: n}"), "curve cannot be read"),
+        (NUMBERS.replace("value: err", "value: p.err"), "curve cannot be read"),
+    ],
+)  # fmt: skip
+def test_a_number_that_cannot_be_read_is_told_with_its_name(site, text, told):
+    message = raised(lambda: literature(site, published_yml=text).published)
+    assert told in message
+    assert message.startswith("docs/references/published.yml")
+    assert "\n    " in message
+
+
+def test_data_that_is_not_json_is_told(site):
+    assert "curve cannot be read" in raised(lambda: literature(site, data_json="{").published)
+
+
+def test_a_file_that_is_not_utf8_is_told(site):
+    found = literature(site)
+    (found.project.references / "published.yml").write_bytes(b"rate: caf\xe9")
+    assert "published.yml: not valid YAML" in raised(lambda: found.published)
+    (found.project.references / "references.bib").write_bytes(b"@misc{a, title = {caf\xe9}}")
+    assert "references.bib: not valid UTF-8" in raised(lambda: found.entries)
+
+
+def test_references_may_be_elsewhere(tmp_path):
+    mkdocs = "site_name: Tiny\nplugins: [{asrun: {references: literature}}]\n"
+    found = Literature(Site({"mkdocs.yml": mkdocs, "literature/references.bib": BIB}, tmp_path).project)
+    assert list(found.entries) == ["one2014", "two2020", "nobody"]

@@ -1,0 +1,109 @@
+"""Marks remember lines, change no text once they are taken off, and leave code alone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asrun.positions import BAR, MARK, mark_lines, strip_marks, take_mark
+
+BLOCKS = ["figure", "claim", "output"]
+PIECES = st.sampled_from(
+    ["{{ coin.x | .2f }}", "{{", "}}", "[@key]", "[@a; @b]", "[@", "text", " ", "`{{ x }}`", "|", "a@b.c", "- ", "> ", "    "]
+)  # fmt: skip
+LINES = st.lists(
+    st.one_of(
+        st.lists(PIECES, max_size=5).map("".join),
+        st.sampled_from(
+            ["/// figure | coin", "    /// claim", "/// other | {{ x }}", "///", "```", "~~~", "````py", "> /// output | x", ""]
+        ),
+    ),
+    max_size=10,
+)  # fmt: skip
+
+
+def line_of(marked: str) -> int:
+    return int(re.findall(MARK, marked)[0])
+
+
+@given(LINES, st.integers(1, 99))
+def test_taking_the_marks_off_gives_the_text_back(lines, first):
+    marked, headers = mark_lines(lines, first, BLOCKS)
+    assert len(marked) == len(lines)
+    for at, (before, after) in enumerate(zip(lines, marked, strict=True)):
+        if first + at in headers:
+            # A header without an argument gets an empty one, to hang the mark on.
+            assert re.sub(r"\s*\|?\s*$", "", strip_marks(after)) == re.sub(r"\s*\|?\s*$", "", before)
+        else:
+            assert strip_marks(after) == before
+
+
+@given(LINES, st.integers(1, 99))
+def test_every_mark_names_the_line_it_is_on(lines, first):
+    marked, headers = mark_lines(lines, first, BLOCKS)
+    for at, line in enumerate(marked):
+        assert {int(number) for number in re.findall(MARK, line)} <= {first + at}
+    assert set(headers) <= set(range(first, first + len(lines)))
+
+
+@pytest.mark.parametrize("text", ["{{ coin.x }}", "a {{ coin.x | .2f }} b", "[@key]", "see [@a; @b].", "/// figure | coin"])
+def test_what_may_be_cited_is_marked(text):
+    (marked,), _ = mark_lines([text], 41, BLOCKS)
+    assert line_of(marked) == 41
+
+
+@pytest.mark.parametrize(
+    "text", ["{ coin.x }", "{% raw %}", "}} {{", "a@b.c", "[link](@x)", "[@ key]", "/// other | x", "// figure | x", "a /// figure"]
+)  # fmt: skip
+def test_what_only_looks_like_it_is_not(text):
+    assert mark_lines([text], 1, BLOCKS) == ([text], {})
+
+
+def test_a_table_does_not_cut_a_format_off():
+    (marked,), _ = mark_lines(["| a | {{ coin.x | .2f }} |"], 1, BLOCKS)
+    assert marked.count("|") == 3 and BAR in marked
+
+
+@pytest.mark.parametrize("fence", ["```", "~~~", "````", "    ```", "- ```", "> ```"])
+def test_nothing_inside_a_fence_is_marked(fence):
+    lines = [fence + "md", "{{ coin.x }} [@key]", "/// figure | coin", "", fence.replace("- ", "  "), "{{ coin.y }}"]
+    marked, headers = mark_lines(lines, 1, BLOCKS)
+    assert marked[:5] == lines[:5]
+    assert headers == {}
+    assert line_of(marked[5]) == 6
+
+
+def test_a_fence_that_never_closes_hides_nothing():
+    marked, _ = mark_lines(["```", "{{ coin.x }}"], 1, BLOCKS)
+    assert line_of(marked[1]) == 2
+
+
+@pytest.mark.parametrize(
+    "header, text",
+    [
+        ("/// figure | coin", "coin"),
+        ("/// figure", ""),
+        ("    /// claim | It is so.   ", "It is so."),
+        ("////  claim | a | b", "a | b"),
+    ],
+)
+def test_a_header_gives_its_argument_and_its_line_back(header, text):
+    (marked,), headers = mark_lines([header], 7, BLOCKS)
+    assert headers == {7: header.replace("/", "").split()[0]}
+    argument = marked.partition("|")[2]
+    assert take_mark(argument) == (text, 7)
+
+
+def test_a_value_in_a_header_keeps_its_own_mark():
+    (marked,), _ = mark_lines(["/// claim | It is {{ coin.x }}."], 7, BLOCKS)
+    text, line = take_mark(marked.partition("|")[2])
+    assert line == 7
+    assert strip_marks(text) == "It is {{ coin.x }}."
+    assert line_of(text) == 7
+
+
+def test_text_without_marks_has_no_line():
+    assert take_mark("coin") == ("coin", None)

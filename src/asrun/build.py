@@ -151,6 +151,10 @@ def serve(project: Project, port: int, *, open_browser: bool) -> None:
     """Preview a project on this machine until interrupted; records are never run."""
     from mkdocs.commands.serve import serve as mkdocs_serve
 
+    told = logging.StreamHandler()
+    told.setFormatter(logging.Formatter("%(message)s"))
+    logging.getLogger("mkdocs").addHandler(told)
+    logging.getLogger("mkdocs").setLevel(logging.INFO)
     mkdocs_serve(str(project.root / "mkdocs.yml"), dev_addr=f"127.0.0.1:{port}", open_in_browser=open_browser)
 
 

@@ -82,11 +82,11 @@ def _failure(error: BaseException, root: Path) -> dict[str, Any]:
         if Path(frame.filename).is_relative_to(root) and not Path(frame.filename).is_relative_to(Path(__file__).parent)
     ]  # fmt: skip
     place = {"file": frames[-1].filename, "line": frames[-1].lineno, "function": frames[-1].name} if frames else None
-    told = isinstance(error, AsrunError)
+    told = error if isinstance(error, AsrunError) else None
     return {
-        "told": told,
-        "what": error.what if told else f"{type(error).__name__}: {error}",
-        "remedy": error.remedy if told else None,
+        "told": told is not None,
+        "what": told.what if told else f"{type(error).__name__}: {error}",
+        "remedy": told.remedy if told else None,
         "place": place,
         "traceback": "".join(traceback.format_exception(error)),
     }

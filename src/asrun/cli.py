@@ -85,7 +85,7 @@ def _progress() -> Iterator[Any]:
 
 def _clip(text: str) -> str:
     width = max(20, err.width - 40)
-    return text[-width:].replace("[", r"\[")
+    return text[:width].replace("[", r"\[")
 
 
 def _device_option(command: Any) -> Any:

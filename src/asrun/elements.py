@@ -151,6 +151,12 @@ def made_of(citations: Iterable[Citation], records_page: str | None) -> str:
     return etree.tostring(element("p", *told, ".", classes="asrun-made"), encoding="unicode", method="html")
 
 
+def download_link(notebook: str) -> str:
+    """Offer a notebook for download from its page; mkdocs-jupyter puts the file beside the page."""
+    link = element("a", f"Download {notebook}.ipynb", href=f"{notebook}.ipynb", download="", classes="md-button")
+    return etree.tostring(element("p", link, classes="asrun-download"), encoding="unicode", method="html")
+
+
 def citation(entry: Entry, links: Links) -> etree.Element:
     """Make the link that running text has for a work."""
     return element("a", entry.short, classes="asrun-citation", href=links.to(REFERENCES_PAGE, entry.key))

@@ -66,7 +66,7 @@ def record_condition(project: Project, snippet: Snippet, record: Record) -> Cond
         if before != now:
             reasons.append(f"{name} was {before!r}, is {now!r}")
     reasons += compare(record.code, _code_now(project, snippet.path, record.code))
-    reasons += _changed_files(project, record.files)
+    reasons += changed_files(project, record.files)
     return Condition(State.STALE, "; ".join(reasons)) if reasons else Condition(State.FRESH)
 
 
@@ -76,7 +76,7 @@ def drawing_condition(project: Project, snippet: Snippet, record: Record) -> Con
         return Condition(State.FRESH)
     if not record.figures:
         return Condition(State.MISSING, "not drawn yet")
-    reasons = compare(record.plot_code, plot_code(project, snippet)) + _changed_files(project, record.plot_files)
+    reasons = compare(record.plot_code, plot_code(project, snippet)) + changed_files(project, record.plot_files)
     return Condition(State.STALE, "; ".join(reasons)) if reasons else Condition(State.FRESH)
 
 
@@ -95,7 +95,7 @@ def _code_now(project: Project, path: Path, before: dict[str, Digests]) -> dict[
     return merge(now, {file: digests for file, digests in whole.items() if before.get(file) == digests})
 
 
-def _changed_files(project: Project, files: Digests) -> list[str]:
+def changed_files(project: Project, files: Digests) -> list[str]:
     reasons = []
     for name, digest in files.items():
         path = locate(name, project)

@@ -13,14 +13,14 @@ from mkdocs.config.base import Config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.livereload import LiveReloadServer
-from mkdocs.plugins import BasePlugin, get_plugin_logger
+from mkdocs.plugins import BasePlugin, event_priority, get_plugin_logger
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 
 from asrun import decks, mathfont, notebook, slides
 from asrun.context import Context
-from asrun.elements import RECORDS_PAGE, made_of
+from asrun.elements import RECORDS_PAGE, download_link, made_of
 from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
 from asrun.pages import front_matter_lines
@@ -70,6 +70,8 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
         config.extra_css[:0] = [f"assets/asrun/{name}" for name in STYLES]
         return config
 
+    # After mkdocs-jupyter, which would undo that a notebook's page is made from its executed copy.
+    @event_priority(-100)
     def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
         """Publish the sources and records that pages link to, and what styles them."""
         for name in (*STYLES, "site.js"):
@@ -93,9 +95,13 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
             self.problems += [cited.error for cited in rendered.citations if cited.error]
             self.decks[path.stem] = rendered
             files.append(File.generated(config, f"slides/{path.stem}/index.html", content=rendered.html))
-        for source, executed in notebook.executed(self.project).items():
+        try:
+            executed = notebook.executed(self.project, allow_stale=self.context.allow_stale)
+        except AsrunError as error:
+            raise PluginError(str(error)) from error
+        for source, copy in executed.items():
             if (file := files.get_file_from_path(source.relative_to(self.project.docs).as_posix())) is not None:
-                file.abs_src_path = str(executed)
+                file.abs_src_path = str(copy)
         return files
 
     def on_page_markdown(self, markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> None:
@@ -109,6 +115,8 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
         self.extension.setConfig("first_line", skip + 1)
 
     def on_page_content(self, html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str | None:
+        if page.file.src_uri.endswith(".ipynb"):
+            return download_link(page.file.name) + html
         if not page.file.src_uri.endswith(".md"):
             return None
         cited = self.extension.page

@@ -71,14 +71,14 @@ def execute(project: Project, path: Path, listener: Callable[[str], None]) -> Pa
     document["metadata"] = _METADATA | {
         "asrun": {
             "key": {
-                "code": before | runner._unreached(project, before, report["modules"]),
-                "files": runner._file_digests(project, report["opened"]),
+                "code": before | runner.unreached(project, before, report["modules"]),
+                "files": runner.file_digests(project, report["opened"]),
             },
             # Nothing that differs from one execution to the next: a record that says the same is the same file.
             "provenance": {
                 "device": report["device"],
                 "versions": report["versions"],
-                "commit": runner._commit(project.root),
+                "commit": runner.commit(project.root),
                 "command": "asrun run --labs",
             },
             "seal": ipynb.seal(document),
@@ -108,7 +108,7 @@ def condition(project: Project, path: Path) -> Condition:
     also = [project.root / file for file in before if file not in now and (project.root / file).is_file()]
     whole = reach(project.root, [], folders=project.sources, root=project.root, also=also) if also else {}
     reasons = compare(before, merge(now, whole))
-    reasons += freshness._changed_files(project, told["key"]["files"])
+    reasons += freshness.changed_files(project, told["key"]["files"])
     return Condition(State.STALE, "; ".join(reasons)) if reasons else Condition(State.FRESH)
 
 
@@ -116,6 +116,7 @@ def executed(project: Project, *, allow_stale: bool = False) -> dict[Path, Path]
     """Write what is to be published of every notebook: its prose as it is now, and its recorded outputs.
 
     Arguments:
+        project: Whose notebooks.
         allow_stale: Publish a record that is not fresh, with a notice that says so; cells that changed have no output.
 
     Returns:

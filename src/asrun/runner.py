@@ -96,8 +96,8 @@ def run_snippet(project: Project, snippet: Snippet, scale: str, device: str, lis
         values=values,
         output=printed,
         figures={},
-        code=merge(before, _unreached(project, before, report["modules"])),
-        files=_file_digests(project, report["opened"]),
+        code=merge(before, unreached(project, before, report["modules"])),
+        files=file_digests(project, report["opened"]),
         plot_code={},
         plot_files={},
         provenance=Provenance(
@@ -106,7 +106,7 @@ def run_snippet(project: Project, snippet: Snippet, scale: str, device: str, lis
             peak_memory_mb=report["peak_memory_mb"],
             device=report["device"],
             versions=report["versions"],
-            commit=_commit(project.root),
+            commit=commit(project.root),
             command=f"asrun run {snippet.name} --scale {scale}",
         ),
     )
@@ -134,7 +134,7 @@ def redraw(project: Project, snippet: Snippet, record: Record, listener: Listene
         record,
         figures={name: Figure(name, entry["svg"], entry["alt"]) for name, entry in drawn.items()},
         plot_code=before,
-        plot_files=_file_digests(project, report["opened"]),
+        plot_files=file_digests(project, report["opened"]),
     )
 
 
@@ -154,7 +154,7 @@ def _folders(project: Project) -> list[Path]:
     return [project.snippets, *project.sources]
 
 
-def _unreached(project: Project, reached: dict[str, Digests], modules: list[str]) -> dict[str, Digests]:
+def unreached(project: Project, reached: dict[str, Digests], modules: list[str]) -> dict[str, Digests]:
     """Return digests of whole modules that were imported though no name leads there: by importlib, or for effect."""
     loaded = [Path(file) for file in modules]
     # A package is entered with each of its modules; by itself it counts when nothing else of it was imported.
@@ -178,7 +178,7 @@ def locate(name: str, project: Project) -> Path:
     return Path(name).expanduser() if name.startswith("~") else project.root / name
 
 
-def _file_digests(project: Project, opened: list[str]) -> Digests:
+def file_digests(project: Project, opened: list[str]) -> Digests:
     """Name files so that the name means the same on every machine, and take their digests."""
     digests = {}
     for path in map(Path, opened):
@@ -202,7 +202,7 @@ def _file_digests(project: Project, opened: list[str]) -> Digests:
     return dict(sorted(digests.items()))
 
 
-def _commit(root: Path) -> str:
+def commit(root: Path) -> str:
     """Return the short name of the commit that is checked out, with a + when the tree differs from it."""
 
     def git(*arguments: str) -> str:

@@ -19,5 +19,9 @@ function nameLandmarks() {
 }
 
 nameLandmarks();
+// Code that scrolls sideways must be reachable from the keyboard.
+for (const code of document.querySelectorAll(".jupyter-wrapper .highlight-ipynb, .jupyter-wrapper pre")) {
+  if (code.scrollWidth > code.clientWidth) code.tabIndex = 0;
+}
 // The theme adds the copy buttons of code later.
 new MutationObserver(nameLandmarks).observe(document.body, { childList: true, subtree: true });

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from harness import Site
 from hypothesis import settings
+
+from harness import Site
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=30)
 settings.register_profile("search", deadline=None, max_examples=500)

@@ -1,8 +1,8 @@
 """Tiny real projects: a dict of files in, the `asrun` command over them, what it said and wrote out.
 
-    site = Site({"snippets/coin.py": COIN}, folder)
-    assert site.run("run", "coin").code == 0
-    assert site.record("coin")["values"]["heads"] == 0.5
+site = Site({"snippets/coin.py": COIN}, folder)
+assert site.run("run", "coin").code == 0
+assert site.record("coin")["values"]["heads"] == 0.5
 """
 
 from __future__ import annotations
@@ -176,6 +176,19 @@ class Site:
         process = self.start(*arguments)
         out, err = process.communicate(timeout=120)
         return Result(process.returncode, _plain(out), _plain(err))
+
+    def pytest(self, *arguments: str) -> Result:
+        """Run pytest in the project's folder, in a process of its own."""
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+            cwd=self.folder,
+            env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+            | self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return Result(done.returncode, _plain(done.stdout), _plain(done.stderr))
 
     # The parts, without the command.
 

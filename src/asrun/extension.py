@@ -141,6 +141,9 @@ class _Inline(InlineProcessor):
         self.extension = extension
 
 
+_IN_TAG = re.compile(r"<[a-zA-Z][^<>]*\Z")
+
+
 class _ValueInline(_Inline):
     """`{{ snippet.value | format }}`, `{{ published.key }}`."""
 
@@ -150,6 +153,10 @@ class _ValueInline(_Inline):
         text = text.strip()
         cited = page.cite("value", text, int(m[1]))
         try:
+            if _IN_TAG.search(data[: m.start(0)]):
+                raise AsrunError(
+                    "a value cannot stand inside an HTML tag", remedy="write it in the text of the element"
+                )
             if not text:
                 raise AsrunError("there is no value between {{ and }}", remedy="write {{ snippet.value }}")
             cited.evaluation = page.context.evaluate(text)
@@ -210,7 +217,10 @@ class _LastPostprocessor(Postprocessor):
 
     def run(self, text: str) -> str:
         page = self.extension.page
+        shown_as_code = {int(line) for code in _CODE.finditer(text) for line in re.findall(MARK, code[0])}
         for line, name in sorted(page.headers.items()):
+            if line in shown_as_code:
+                continue
             problem = AsrunError(
                 f"this {name} block was not understood",
                 remedy="options are indented by four spaces right under the header, as YAML; the block ends with ///",

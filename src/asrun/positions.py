@@ -16,6 +16,8 @@ from asrun.fences import LEAD, end_of_fence
 __all__ = ["BAR", "MARK", "mark_lines", "strip_marks", "take_mark"]
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
+_ADDED = "\ue003"
+"""Follows a bar that a header without an argument was given, so that its mark is an argument."""
 BAR = "\ue002"
 """Stands for `|` inside `{{ … }}`, where a table would take it for the end of a cell."""
 MARK = rf"{_OPEN}(\d+){_CLOSE}"
@@ -54,7 +56,7 @@ def mark_lines(lines: Sequence[str], first_line: int, blocks: Collection[str]) -
         line = _CITATION.sub(rf"\g<0>{number}", line)
         if found:
             headers[first_line + at] = found["name"]
-            line = line.rstrip() + ("" if "|" in found[0] else " | ") + number
+            line = line.rstrip() + ("" if "|" in found[0] else f" | {_ADDED}") + number
         marked.append(line)
     return marked, headers
 
@@ -66,9 +68,9 @@ def _mark_value(number: str, match: re.Match[str]) -> str:
 def take_mark(text: str) -> tuple[str, int | None]:
     """Take the mark off the end of a block's header, and return the rest and the line; marks of values in it stay."""
     found = re.search(rf"{MARK}\s*$", text)
-    return (text[: found.start()].strip(), int(found[1])) if found else (text.strip(), None)
+    return (text[: found.start()].replace(_ADDED, "").strip(), int(found[1])) if found else (text.strip(), None)
 
 
 def strip_marks(text: str) -> str:
     """Take all marks off a text."""
-    return _ANY.sub("", text).replace(BAR, "|")
+    return _ANY.sub("", text.replace(f" | {_ADDED}", "").replace(_ADDED, "")).replace(BAR, "|")

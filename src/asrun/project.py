@@ -50,6 +50,8 @@ class Project:
     scales: tuple[str, ...]
     devices: tuple[str, ...]
     minutes: float
+    uses_asrun: bool = True
+    """Whether mkdocs.yml lists the plugin: any other project is left alone."""
 
     @property
     def records(self) -> Path:
@@ -106,7 +108,8 @@ def read_project(root: Path) -> Project:
     options = dict(OPTIONS)
     plugins = settings.get("plugins") or []
     # MkDocs takes a list of plugins, or a mapping from their names to their options.
-    for plugin in [plugins] if isinstance(plugins, dict) else plugins:
+    listed = [plugins] if isinstance(plugins, dict) else plugins
+    for plugin in listed:
         if isinstance(plugin, dict) and isinstance(given := plugin.get("asrun"), dict):
             if unknown := set(given) - set(OPTIONS):
                 raise AsrunError(
@@ -128,6 +131,7 @@ def read_project(root: Path) -> Project:
         scales=tuple(options["scales"]),
         devices=tuple(options["devices"]),
         minutes=float(options["minutes"]),
+        uses_asrun=any(plugin == "asrun" or (isinstance(plugin, dict) and "asrun" in plugin) for plugin in listed),
     )
 
 

@@ -30,7 +30,7 @@ def _project(config: pytest.Config) -> Project | None:
         project = find_project(config.rootpath)
     except AsrunError:
         return None
-    return project if project.root == config.rootpath else None
+    return project if project.root == config.rootpath and project.uses_asrun else None
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -86,4 +86,5 @@ class CitationItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         line = self.cited.where.line if self.cited else None
-        return self.path, line - 1 if line else None, self.name
+        # The place and not the name: pytest would take the full stops of a sentence for those of a Python path.
+        return self.path, line - 1 if line else None, str(self.cited.where if self.cited else self.path)

@@ -7,17 +7,31 @@ import math
 
 import numpy as np
 import pytest
-from harness import raised
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from asrun import codec
+from harness import raised
 
 KEYS = st.text(min_size=1, max_size=8).filter(lambda key: "." not in key)
 DTYPES = st.sampled_from(
-    ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"]
-    + [">i4", ">f8"]
+    [
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+        ">i4",
+        ">f8",
+    ]
 )
 ARRAYS = DTYPES.flatmap(
     lambda dtype: arrays.arrays(dtype, arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3))
@@ -51,7 +65,9 @@ def same(one, other) -> bool:
             and (isinstance(other, (float, int)) or one.dtype == there.dtype)
         )
     if isinstance(one, float):
-        return math.isnan(other) if math.isnan(one) else one == other and math.copysign(1, one) == math.copysign(1, other)
+        return (
+            math.isnan(other) if math.isnan(one) else one == other and math.copysign(1, one) == math.copysign(1, other)
+        )
     return type(one) is type(other) and one == other
 
 
@@ -94,7 +110,7 @@ def test_the_seal_of_a_value_is_the_same_after_a_trip_through_its_file(result):
 @given(data=st.data())
 def test_a_number_is_written_with_the_fewest_digits_that_give_it_back(dtype, data):
     number = data.draw(st.floats(width=int(dtype[-2:]), allow_nan=False, allow_infinity=False))
-    values, dtypes = codec.encode({"x": np.array([number], dtype=dtype)})
+    values, _dtypes = codec.encode({"x": np.array([number], dtype=dtype)})
     assert np.dtype(dtype).type(values["x"][0]) == np.dtype(dtype).type(number)
     assert len(repr(values["x"][0])) <= len(repr(float(np.dtype(dtype).type(number))))
     assert codec.encode({"x": np.array([0.1], dtype=dtype)})[0] == {"x": [0.1]}
@@ -128,7 +144,7 @@ class Thing:
 
 
 @pytest.mark.parametrize(
-    "value, told",
+    ("value", "told"),
     [
         (Thing(), "x is a Thing"),
         ({1, 2}, "x is a set"),

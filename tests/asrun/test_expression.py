@@ -1,4 +1,4 @@
-"""The language of values and claims: what it can say, how it is told that it cannot, and that it can do nothing else."""
+"""The language of values and claims: what it can say, what an author is told, and that it can do nothing else."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import warnings
 
 import numpy as np
 import pytest
-from harness import raised
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asrun.errors import AsrunError
 from asrun.expression import FUNCTIONS, evaluate
 from asrun.measure import Measure
+from harness import raised
 
 VALUES = {
     "bias": np.array([0.0, 0.1, 0.5]),
@@ -74,7 +74,7 @@ def refused(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "text, wanted",
+    ("text", "wanted"),
     [
         ("coin.n", 7),
         ("coin.group.rate", 0.25),
@@ -158,7 +158,7 @@ def test_the_scale_that_a_claim_asks_for_is_the_one_it_gets():
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    ("text", "told"),
     [
         ("cion.n", ["there is no snippet called cion", "did you mean coin?"]),
         ("coin.hedas", ["coin has no value called hedas", "did you mean heads?"]),
@@ -221,7 +221,7 @@ def test_the_scale_that_a_claim_asks_for_is_the_one_it_gets():
         ("coin.n\n\x00", ["not an expression"]),
         ("coin.ragged", ["coin.ragged is a list of different things"]),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_said_is_told_helpfully(text, told):
     message = refused(text)
     assert all(part in message for part in told), message
@@ -273,16 +273,72 @@ def test_whole_numbers_are_reckoned_with_exactly(left, right, sign):
 # Nothing else can be called
 
 NAMES = st.sampled_from(
-    ["coin", "coin.n", "coin.heads", "coin.word", "coin.nothing", "coin.done", "coin.flags", "coin.odd", "coin.empty",
-     "coin.group", "coin.axes", "coin.ragged", "coin.huge", "coin.small", "coin.cost", "coin.method", "published",
-     "published.table", "open", "__import__('os')", "().__class__", "x", "1", "-2.5", "1e999", "'a'", "True", "None",
-     "0", "9" * 30, "*coin.n", "coin.__class__", "coin.heads.values", *FUNCTIONS]
-)  # fmt: skip
+    [
+        "coin",
+        "coin.n",
+        "coin.heads",
+        "coin.word",
+        "coin.nothing",
+        "coin.done",
+        "coin.flags",
+        "coin.odd",
+        "coin.empty",
+        "coin.group",
+        "coin.axes",
+        "coin.ragged",
+        "coin.huge",
+        "coin.small",
+        "coin.cost",
+        "coin.method",
+        "published",
+        "published.table",
+        "open",
+        "__import__('os')",
+        "().__class__",
+        "x",
+        "1",
+        "-2.5",
+        "1e999",
+        "'a'",
+        "True",
+        "None",
+        "0",
+        "9" * 30,
+        "*coin.n",
+        "coin.__class__",
+        "coin.heads.values",
+        *FUNCTIONS,
+    ]
+)
 EXPRESSIONS = st.recursive(
     NAMES,
     lambda inner: st.one_of(
         st.tuples(
-            inner, st.sampled_from("+ - * / < > <= >= == != and or in is % ** // @ if".split()), inner
+            inner,
+            st.sampled_from(
+                [
+                    "+",
+                    "-",
+                    "*",
+                    "/",
+                    "<",
+                    ">",
+                    "<=",
+                    ">=",
+                    "==",
+                    "!=",
+                    "and",
+                    "or",
+                    "in",
+                    "is",
+                    "%",
+                    "**",
+                    "//",
+                    "@",
+                    "if",
+                ]
+            ),
+            inner,
         ).map(lambda parts: f"({' '.join(parts)})"),
         st.tuples(st.sampled_from(["not ", "-", "+", "~", "*", "await ", "yield ", "lambda: "]), inner).map(
             lambda parts: f"({''.join(parts)})"
@@ -296,7 +352,7 @@ EXPRESSIONS = st.recursive(
         st.tuples(inner, inner).map(lambda parts: f"{parts[0]}({parts[1]})"),
     ),
     max_leaves=6,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=1000)
@@ -325,9 +381,16 @@ def test_any_text_has_a_value_or_is_refused(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["-" * 3000 + "1", "(" * 300 + "1" + ")" * 300, "1" + " + 1" * 20000, "coin" + ".n" * 5000, "not " * 5000 + "1 < 2", "9" * 5000],
+    [
+        "-" * 3000 + "1",
+        "(" * 300 + "1" + ")" * 300,
+        "1" + " + 1" * 20000,
+        "coin" + ".n" * 5000,
+        "not " * 5000 + "1 < 2",
+        "9" * 5000,
+    ],
     ids=len,
-)  # fmt: skip
+)
 def test_an_expression_without_end_is_refused_and_does_not_crash(text):
     try:
         evaluate(text, Lookup())

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from harness import Site
 from hypothesis import given
 from hypothesis import strategies as st
 
 import asrun
 from asrun.fingerprint import compare, file_digest, merge, reach, tree_digest
+from harness import Site
 
 SNIPPET = '''\
 """What is the answer?"""
@@ -52,8 +52,8 @@ LAB = {
     "src/lab/basic.py": "def half(x):\n    return x / 2\n\n\ndef other(x):\n    return x\n",
     "src/lab/net.py": (
         "from .steps import step\n\nRATE = 0.1\n\n\nclass Base:\n    size = 1\n\n\nclass Net(Base):\n    pass\n\n\n"
-        "def wrap(f):\n    return f\n\n\n@wrap\ndef train(n, scale=1.0):\n    return step(n) * RATE * scale * Net().size\n"
-        "\n\ndef spare():\n    return 3\n"
+        "def wrap(f):\n    return f\n\n\n@wrap\ndef train(n, scale=1.0):\n"
+        "    return step(n) * RATE * scale * Net().size\n\n\ndef spare():\n    return 3\n"
     ),
     "src/lab/steps.py": "import math\n\n\ndef step(n):\n    return math.sqrt(n)\n",
 }
@@ -71,7 +71,7 @@ def reasons(before: Site, path: str, old: str, new: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "path, old, new",
+    ("path", "old", "new"),
     [
         ("snippets/ask.py", "FACTOR = 2", "# twice\nFACTOR = 2  # or so"),
         ("snippets/ask.py", "FACTOR = 2", 'FACTOR = 2\n"""How much."""'),
@@ -169,7 +169,7 @@ def test_two_pieces_of_code_have_one_digest_exactly_when_they_are_the_same_code(
 
 
 @pytest.mark.parametrize(
-    "one, other",
+    ("one", "other"),
     [
         ("x = 1", "x = 1.0"),
         ("x = True", "x = 1"),
@@ -195,7 +195,7 @@ def test_small_differences_are_differences(one, other):
 
 
 @pytest.mark.parametrize(
-    "path, old, new, told",
+    ("path", "old", "new", "told"),
     [
         ("snippets/ask.py", "helper(n) +", "helper(n) -", "snippets/ask.py: run changed"),
         ("snippets/ask.py", "FACTOR * x", "FACTOR + x", "snippets/ask.py: helper changed"),
@@ -213,13 +213,32 @@ def test_small_differences_are_differences(one, other):
         ("src/lab/steps.py", "math.sqrt(n)", "math.exp(n)", "src/lab/steps.py: step changed"),
         ("src/lab/steps.py", "import math", "import numpy as math", "src/lab/steps.py: step changed"),
         ("src/lab/basic.py", "x / 2", "x / 3", "src/lab/basic.py: half changed"),
-        ("src/lab/__init__.py", "from .basic import half", "from .steps import step as half",
-         "src/lab/basic.py is no longer used"),
-        ("src/lab/__init__.py", "from .basic import half", "from math import sqrt as half", "src/lab/__init__.py is used now"),
-        ("src/lab/__init__.py", "half\n", "half\nimport numpy\nnumpy.random.seed(0)\n", "src/lab/__init__.py is used now"),
-        ("src/lab/net.py", "RATE = 0.1", "RATE = 0.1\nTABLE = {}\nTABLE['x'] = 1", "src/lab/net.py: (module level) is new"),
+        (
+            "src/lab/__init__.py",
+            "from .basic import half",
+            "from .steps import step as half",
+            "src/lab/basic.py is no longer used",
+        ),
+        (
+            "src/lab/__init__.py",
+            "from .basic import half",
+            "from math import sqrt as half",
+            "src/lab/__init__.py is used now",
+        ),
+        (
+            "src/lab/__init__.py",
+            "half\n",
+            "half\nimport numpy\nnumpy.random.seed(0)\n",
+            "src/lab/__init__.py is used now",
+        ),
+        (
+            "src/lab/net.py",
+            "RATE = 0.1",
+            "RATE = 0.1\nTABLE = {}\nTABLE['x'] = 1",
+            "src/lab/net.py: (module level) is new",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_run_reaches_makes_its_record_stale_and_is_named(site, path, old, new, told):
     assert told in reasons(site(FILES), path, old, new)
 
@@ -235,7 +254,7 @@ F1, F2 = "def f():\n    return 1\n", "def f():\n    return 2\n"
 
 
 @pytest.mark.parametrize(
-    "files, edited",
+    ("files", "edited"),
     [
         ({"m.py": "from a import f as g\ndef run(): return g()"}, "a.py"),
         ({"m.py": "import a.b.c\ndef run(): return a.b.c.f()", "a/__init__.py": "", "a/b/__init__.py": ""}, "a/b/c.py"),
@@ -249,35 +268,81 @@ F1, F2 = "def f():\n    return 1\n", "def f():\n    return 2\n"
         ({"m.py": "from a import f\ndef run(): return f()", "a/__init__.py": "from .b import *"}, "a/b.py"),
         ({"m.py": "from a import *\ndef run(): return f()", "a/__init__.py": "from .b import f"}, "a/b.py"),
         ({"m.py": "from a import *\ndef run(): return f()", "a/__init__.py": "from .b import *"}, "a/b.py"),
-        ({"m.py": "import a\ndef run(): return a.b.f()", "a/__init__.py": "from math import *\nfrom . import b"}, "a/b.py"),
-        ({"m.py": "import a\ndef run(): return a.b.f()", "a/__init__.py": "from .c import *", "a/c.py": "from . import b"},
-         "a/b.py"),
-        ({"m.py": "from a.b.c import g\ndef run(): return g()", "a/__init__.py": "", "a/b/__init__.py": "",
-          "a/b/c.py": "from ...a.d import f as g", "a/b/e.py": ""}, "a/d.py"),
-        ({"m.py": "from a.b import g\ndef run(): return g()", "a/__init__.py": "", "a/b.py": "from . import d\ng = d.f"},
-         "a/d.py"),
+        (
+            {"m.py": "import a\ndef run(): return a.b.f()", "a/__init__.py": "from math import *\nfrom . import b"},
+            "a/b.py",
+        ),
+        (
+            {
+                "m.py": "import a\ndef run(): return a.b.f()",
+                "a/__init__.py": "from .c import *",
+                "a/c.py": "from . import b",
+            },
+            "a/b.py",
+        ),
+        (
+            {
+                "m.py": "from a.b.c import g\ndef run(): return g()",
+                "a/__init__.py": "",
+                "a/b/__init__.py": "",
+                "a/b/c.py": "from ...a.d import f as g",
+                "a/b/e.py": "",
+            },
+            "a/d.py",
+        ),
+        (
+            {
+                "m.py": "from a.b import g\ndef run(): return g()",
+                "a/__init__.py": "",
+                "a/b.py": "from . import d\ng = d.f",
+            },
+            "a/d.py",
+        ),
         ({"m.py": "def run():\n    from a import f\n    return f()"}, "a.py"),
         ({"m.py": "def run():\n    import a.b\n    return a.b.f()", "a/__init__.py": ""}, "a/b.py"),
         ({"m.py": "def run():\n    import a.b as x\n    return x.f()"}, "a/b.py"),
         ({"m.py": "class K:\n    from a import f\ndef run(): return K.f()"}, "a.py"),
-        ({"m.py": "try:\n    from fast import f\nexcept ImportError:\n    from a import f\ndef run(): return f()"}, "a.py"),
-        ({"m.py": "try:\n    from a import f\nexcept ImportError:\n    from b import f\ndef run(): return f()", "b.py": F1},
-         "a.py"),
-        ({"m.py": "import sys\nif sys.platform:\n    from a import f\nelse:\n    f = None\ndef run(): return f()"}, "a.py"),
+        (
+            {"m.py": "try:\n    from fast import f\nexcept ImportError:\n    from a import f\ndef run(): return f()"},
+            "a.py",
+        ),
+        (
+            {
+                "m.py": "try:\n    from a import f\nexcept ImportError:\n    from b import f\ndef run(): return f()",
+                "b.py": F1,
+            },
+            "a.py",
+        ),
+        (
+            {"m.py": "import sys\nif sys.platform:\n    from a import f\nelse:\n    f = None\ndef run(): return f()"},
+            "a.py",
+        ),
         ({"m.py": "import a\ndef run(): return call(a)\ndef call(m): return m.f()"}, "a.py"),
         ({"m.py": "import a\nMODULES = [a]\ndef run(): return MODULES[0].f()"}, "a.py"),
         ({"m.py": "import a\ndef run(): return getattr(a, 'f')()"}, "a.py"),
         ({"m.py": "import importlib\ndef run(): return importlib.import_module('a').f()"}, "a.py"),
         ({"m.py": "import a\ndef run(): return a.anything()", "a.py": F1 + "def __getattr__(name): return f"}, "a.py"),
-        ({"m.py": "from a import T\ndef run(): return T['f']()", "a.py":
-          "T = {}\ndef note(g):\n    T[g.__name__] = g\n    return g\n@note\n" + F1}, "a.py"),
-        ({"m.py": "from a import T\ndef run(): return T['f']()", "a.py":
-          F1 + "T = {}\nfor name in ['f']:\n    T[name] = f\n"}, "a.py"),
-        ({"m.py": "from a import T\ndef run(): return T.f()", "a.py":
-          F1 + "class T: pass\nT.f, spare = f, 1\n"}, "a.py"),
+        (
+            {
+                "m.py": "from a import T\ndef run(): return T['f']()",
+                "a.py": "T = {}\ndef note(g):\n    T[g.__name__] = g\n    return g\n@note\n" + F1,
+            },
+            "a.py",
+        ),
+        (
+            {
+                "m.py": "from a import T\ndef run(): return T['f']()",
+                "a.py": F1 + "T = {}\nfor name in ['f']:\n    T[name] = f\n",
+            },
+            "a.py",
+        ),
+        (
+            {"m.py": "from a import T\ndef run(): return T.f()", "a.py": F1 + "class T: pass\nT.f, spare = f, 1\n"},
+            "a.py",
+        ),
         ({"m.py": "import a\ndef run(): return a.g()", "a.py": F1 + "def g(): return globals()['f']()"}, "a.py"),
     ],
-)  # fmt: skip
+)
 def test_every_way_to_a_function_is_followed(files, edited):
     files = {edited: F1, **files}
     told = told_about(files, edited, "return 1", "return 2")

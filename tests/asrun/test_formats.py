@@ -7,12 +7,12 @@ import re
 
 import numpy as np
 import pytest
-from harness import raised
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from asrun.formats import THIN, describe, format_measure, format_seconds, plural
 from asrun.measure import Measure
+from harness import raised
 
 REAL = st.floats(allow_nan=False, allow_infinity=False)
 USUAL = st.floats(-1e9, 1e9).filter(lambda number: number == 0 or abs(number) > 1e-9)
@@ -53,7 +53,7 @@ def test_a_whole_number_is_whole_and_its_thousands_are_apart(number):
 @given(st.lists(USUAL, min_size=2, max_size=9))
 def test_the_spread_decides_the_digits_and_has_one_or_two_itself(values):
     spread = float(np.std(values, ddof=1))
-    assume(1e-9 < spread)
+    assume(spread > 1e-9)
     mean, sign, shown_spread = seeds(values).rpartition(" ± ")
     assert sign
     decimals = [len(part.partition(".")[2]) for part in (mean, shown_spread)]
@@ -73,7 +73,7 @@ def test_no_spread_is_too_small_or_too_large_to_be_written(values):
 
 
 @pytest.mark.parametrize(
-    "values, shown",
+    ("values", "shown"),
     [
         ([1.31, 1.39, 1.34], "1.35 ± 0.04"),
         ([1.2, 1.5, 1.35], "1.35 ± 0.15"),
@@ -89,7 +89,7 @@ def test_a_mean_stands_with_its_spread(values, shown):
 
 
 @pytest.mark.parametrize(
-    "value, spec, shown",
+    ("value", "spec", "shown"),
     [
         (0.1234, ".2f", "0.12"),
         (0.1234, ".1%", "12.3%"),
@@ -155,9 +155,17 @@ def test_a_table_is_not_written():
 
 
 @pytest.mark.parametrize(
-    "seconds, shown",
-    [(0, "0.0 s"), (8.14, "8.1 s"), (59.6, "60 s"), (99.4, "99 s"), (150, "2 min"), (3599, "1 h 0 min"), (4320, "1 h 12 min")],
-)  # fmt: skip
+    ("seconds", "shown"),
+    [
+        (0, "0.0 s"),
+        (8.14, "8.1 s"),
+        (59.6, "60 s"),
+        (99.4, "99 s"),
+        (150, "2 min"),
+        (3599, "1 h 0 min"),
+        (4320, "1 h 12 min"),
+    ],
+)
 def test_durations_are_written_as_people_say_them(seconds, shown):
     assert format_seconds(seconds) == shown
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from harness import ANSWER, COIN, Site
 
 from asrun.errors import Exit
+from harness import ANSWER, COIN, Site
 
 LAB = {
     "src/lab/tools.py": '''\
@@ -84,7 +84,7 @@ def test_from_missing_to_fresh_to_stale_and_back(site):
 
 
 @pytest.mark.parametrize(
-    "path, old, new",
+    ("path", "old", "new"),
     [
         ("snippets/answer.py", "def run(", "# said\ndef run("),
         ("snippets/answer.py", "What is the answer?", "And the answer is?"),
@@ -125,7 +125,7 @@ def test_the_same_run_twice_leaves_the_same_record(site):
 
 
 @pytest.mark.parametrize(
-    "old, new, reason",
+    ("old", "new", "reason"),
     [
         ("twice=21", "twice=22", "twice was 21, is 22"),
         ("twice=21", "twice=21.5", "twice was 21, is 21.5"),
@@ -176,9 +176,11 @@ def test_data_in_a_named_folder_is_known_by_its_name_and_taken_on_trust_where_it
     project = site(
         {
             "mkdocs.yml": "site_name: Tiny\nplugins: [{asrun: {data_variables: [SOME_DATA]}}]\n",
-            "snippets/answer.py": READS.replace("Path(__file__).parents[1] / %r", "Path(__import__('os').environ['SOME_DATA'], 'a')"),
+            "snippets/answer.py": READS.replace(
+                "Path(__file__).parents[1] / %r", "Path(__import__('os').environ['SOME_DATA'], 'a')"
+            ),
         }
-    )  # fmt: skip
+    )
     data = tmp_path / "far" / "away"
     data.mkdir(parents=True)
     (data / "a").write_text("data")
@@ -328,14 +330,17 @@ def test_a_record_of_a_costly_scale_does_not_stand_for_the_cheap_one(site):
 
 
 @pytest.mark.parametrize(
-    "arguments, told",
+    ("arguments", "told"),
     [
         (["run", "anwser"], ["there is no snippet called anwser", "did you mean answer?"]),
         (["why", "zzz"], ["there is no snippet called zzz", "snippets are: answer"]),
         (["run", "answer", "--scale", "ful"], ["answer has no scale ful", "its SCALES are: quick"]),
-        (["run", "answer", "--redraw"], ["answer (quick, cpu) has no record to draw", "asrun run answer --scale quick"]),
+        (
+            ["run", "answer", "--redraw"],
+            ["answer (quick, cpu) has no record to draw", "asrun run answer --scale quick"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_name_is_told_with_the_nearest_right_one(site, arguments, told):
     result = site({"snippets/answer.py": ANSWER}).run(*arguments)
     assert result.code == Exit.FAILED

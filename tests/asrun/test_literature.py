@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from harness import Site, raised
 
 from asrun.literature import Literature
+from harness import Site, raised
 
 BIB = """\
 @article{one2014,
@@ -87,7 +87,7 @@ def test_empty_files_are_no_literature(site):
 
 
 @pytest.mark.parametrize(
-    "bib, told",
+    ("bib", "told"),
     [
         ("@article{a, title = {x}, year = 1}\n\n@article{b, title = {x\n", "docs/references/references.bib:3: "),
         ("@article{a, title = {x}}\n@article{a, title = {y}}\n", "docs/references/references.bib:2: "),
@@ -104,7 +104,7 @@ def number(**more: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    ("text", "told"),
     [
         (number(cite=""), "the published number rate cannot be read: KeyError('cite')"),
         (number(value=""), "rate cannot be read: KeyError('table')"),
@@ -125,7 +125,7 @@ def number(**more: str) -> str:
         (NUMBERS.replace("{keep: p}", "{keep: p, n: n}"), "curve cannot be read"),
         (NUMBERS.replace("value: err", "value: p.err"), "curve cannot be read"),
     ],
-)  # fmt: skip
+)
 def test_a_number_that_cannot_be_read_is_told_with_its_name(site, text, told):
     message = raised(lambda: literature(site, published_yml=text).published)
     assert told in message

@@ -1,15 +1,15 @@
-"""Numbers with named axes: how they are found in a record, chosen by label, and what is told when they are not there."""
+"""Numbers with named axes: how they are found in a record and chosen by label, and what is told without them."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from harness import raised
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from asrun.measure import Measure, from_record
+from harness import raised
 
 RECORD = {
     "bias": np.array([0.0, 0.1, 0.5]),
@@ -80,7 +80,7 @@ def test_labels_are_found_as_people_write_them():
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    ("text", "told"),
     [
         ("hedas", ["coin (quick, cpu) has no value called hedas", "did you mean heads?"]),
         ("zzz", ["coin (quick, cpu) has no value called zzz", "it has: bias, heads, curve"]),
@@ -97,7 +97,7 @@ def test_what_is_not_there_is_told_with_what_is(text, told):
 
 
 @pytest.mark.parametrize(
-    "text, wanted, told",
+    ("text", "wanted", "told"),
     [
         ("heads", {"bais": 0.1}, ["coin.heads has no axis called bais", "its axes are: bias, seed"]),
         ("heads", {"bias": 0.2}, ["coin.heads has no bias=0.2", "it has: 0, 0.1, 0.5"]),
@@ -112,7 +112,7 @@ def test_a_choice_that_cannot_be_made_is_told_with_those_that_can(text, wanted, 
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    ("text", "told"),
     [
         ("heads", "choose one: coin.heads(bias=0)"),
         ("curve", "along step (2) and bias (3)"),
@@ -132,7 +132,7 @@ def test_no_numbers_at_all_have_no_mean():
 
 
 @pytest.mark.parametrize(
-    "axes, told",
+    ("axes", "told"),
     [
         (["bias"], "has 2 axes, but its snippet names 1: bias"),
         (["bias", "seed", "more"], "has 2 axes, but its snippet names 3"),

@@ -12,17 +12,42 @@ from asrun.positions import BAR, MARK, mark_lines, strip_marks, take_mark
 
 BLOCKS = ["figure", "claim", "output"]
 PIECES = st.sampled_from(
-    ["{{ coin.x | .2f }}", "{{", "}}", "[@key]", "[@a; @b]", "[@", "text", " ", "`{{ x }}`", "|", "a@b.c", "- ", "> ", "    "]
-)  # fmt: skip
+    [
+        "{{ coin.x | .2f }}",
+        "{{",
+        "}}",
+        "[@key]",
+        "[@a; @b]",
+        "[@",
+        "text",
+        " ",
+        "`{{ x }}`",
+        "|",
+        "a@b.c",
+        "- ",
+        "> ",
+        "    ",
+    ]
+)
 LINES = st.lists(
     st.one_of(
         st.lists(PIECES, max_size=5).map("".join),
         st.sampled_from(
-            ["/// figure | coin", "    /// claim", "/// other | {{ x }}", "///", "```", "~~~", "````py", "> /// output | x", ""]
+            [
+                "/// figure | coin",
+                "    /// claim",
+                "/// other | {{ x }}",
+                "///",
+                "```",
+                "~~~",
+                "````py",
+                "> /// output | x",
+                "",
+            ]
         ),
     ),
     max_size=10,
-)  # fmt: skip
+)
 
 
 def line_of(marked: str) -> int:
@@ -49,15 +74,28 @@ def test_every_mark_names_the_line_it_is_on(lines, first):
     assert set(headers) <= set(range(first, first + len(lines)))
 
 
-@pytest.mark.parametrize("text", ["{{ coin.x }}", "a {{ coin.x | .2f }} b", "[@key]", "see [@a; @b].", "/// figure | coin"])
+@pytest.mark.parametrize(
+    "text", ["{{ coin.x }}", "a {{ coin.x | .2f }} b", "[@key]", "see [@a; @b].", "/// figure | coin"]
+)
 def test_what_may_be_cited_is_marked(text):
     (marked,), _ = mark_lines([text], 41, BLOCKS)
     assert line_of(marked) == 41
 
 
 @pytest.mark.parametrize(
-    "text", ["{ coin.x }", "{% raw %}", "}} {{", "a@b.c", "[link](@x)", "[@ key]", "/// other | x", "// figure | x", "a /// figure"]
-)  # fmt: skip
+    "text",
+    [
+        "{ coin.x }",
+        "{% raw %}",
+        "}} {{",
+        "a@b.c",
+        "[link](@x)",
+        "[@ key]",
+        "/// other | x",
+        "// figure | x",
+        "a /// figure",
+    ],
+)
 def test_what_only_looks_like_it_is_not(text):
     assert mark_lines([text], 1, BLOCKS) == ([text], {})
 
@@ -82,7 +120,7 @@ def test_a_fence_that_never_closes_hides_nothing():
 
 
 @pytest.mark.parametrize(
-    "header, text",
+    ("header", "text"),
     [
         ("/// figure | coin", "coin"),
         ("/// figure", ""),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from harness import MKDOCS, raised
 
 from asrun.project import OPTIONS, find_project
+from harness import MKDOCS, raised
 
 
 def options(text: str) -> str:
@@ -74,7 +74,7 @@ def test_no_project_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "mkdocs, told",
+    ("mkdocs", "told"),
     [
         ("a: [1\nb: 2\n", "mkdocs.yml:2: not valid YAML"),
         ("a: b: c\n", "mkdocs.yml:1: not valid YAML"),

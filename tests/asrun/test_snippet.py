@@ -6,12 +6,12 @@ import ast
 import textwrap
 
 import pytest
-from harness import ANSWER, raised
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asrun.model import Snippet
 from asrun.snippet import find_snippet, list_snippets, section, whole
+from harness import ANSWER, raised
 
 
 def read(site, source: str, name: str = "answer") -> Snippet:
@@ -42,7 +42,8 @@ def test_snippets_are_listed_by_name_and_helpers_are_none(site):
 
 
 @pytest.mark.parametrize(
-    "name, told", [("answr", "did you mean answer?"), ("zzz", "snippets are: answer"), ("../answer", "answer"), ("", "answer")]
+    ("name", "told"),
+    [("answr", "did you mean answer?"), ("zzz", "snippets are: answer"), ("../answer", "answer"), ("", "answer")],
 )
 def test_a_snippet_that_is_not_there_is_told_with_the_nearest(site, name, told):
     project = site({"snippets/answer.py": ANSWER, "answer.py": ANSWER}).project
@@ -55,14 +56,16 @@ def test_a_project_without_snippets_says_so(site):
 
 
 @pytest.mark.parametrize(
-    "literal, wanted",
+    ("literal", "wanted"),
     [
         ("{'quick': dict(n=1, rate=-0.5)}", {"quick": {"n": 1, "rate": -0.5}}),
         ("dict(quick=dict(), full={'n': 60_000})", {"quick": {}, "full": {"n": 60000}}),
-        ("{'quick': dict(a=(1, 2), b=None, c=[True, 'x'], d={'e': 1e-3})}",
-         {"quick": {"a": [1, 2], "b": None, "c": [True, "x"], "d": {"e": 0.001}}}),
+        (
+            "{'quick': dict(a=(1, 2), b=None, c=[True, 'x'], d={'e': 1e-3})}",
+            {"quick": {"a": [1, 2], "b": None, "c": [True, "x"], "d": {"e": 0.001}}},
+        ),
     ],
-)  # fmt: skip
+)
 def test_scales_are_literals_and_tuples_become_lists_as_in_a_record(site, literal, wanted):
     assert read(site, f'"""Why?"""\nSCALES = {literal}\ndef run(**_): ...\n').scales == wanted
     assert read(site, f'"""Why?"""\nSCALES: dict = {literal}\ndef run(**_): ...\n').scales == wanted
@@ -77,7 +80,7 @@ RUN = "\ndef run(): ...\n"
 
 
 @pytest.mark.parametrize(
-    "source, told",
+    ("source", "told"),
     [
         ("def run(:", ["snippets/answer.py:1: not valid Python"]),
         ("x = 1\ny = (\n", ["snippets/answer.py:2: not valid Python"]),
@@ -106,7 +109,7 @@ RUN = "\ndef run(): ...\n"
         ('"""Why?"""\nSCALES = {"quick": {}}\nNEEDS = {"minutes": {"quick": 0}}' + RUN, ["NEEDS is not understood"]),
         ('"""Why?"""\nSCALES = {"quick": {}}\nNEEDS = x' + RUN, ["answer.py:3: NEEDS must be made of literals"]),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_does_not_keep_the_contract_is_told_what_to_write(site, source, told):
     message = refused(site, source)
     assert all(part in message for part in told), message
@@ -161,7 +164,7 @@ async def later():
 
 
 @pytest.mark.parametrize(
-    "name, wanted, line",
+    ("name", "wanted", "line"),
     [
         ("setup", "a = 1\n\nif a:\n    b = 2", 7),
         ("rest", 'text = """\nkept\n"""', 12),
@@ -180,7 +183,9 @@ def test_marks_of_sections_are_not_shown(site):
     assert ast.dump(ast.parse(whole(found))) == ast.dump(ast.parse(SECTIONS))
 
 
-@pytest.mark.parametrize("name, told", [("setpu", "did you mean setup?"), ("zzz", "it has: setup, rest, run, Thing, later")])
+@pytest.mark.parametrize(
+    ("name", "told"), [("setpu", "did you mean setup?"), ("zzz", "it has: setup, rest, run, Thing, later")]
+)
 def test_a_section_that_is_not_there_is_told_with_the_nearest(site, name, told):
     message = raised(section, read(site, SECTIONS), name, "snippets/answer.py")
     assert f"snippets/answer.py has no section or function called {name}" in message and told in message
@@ -196,7 +201,9 @@ def test_odd_line_breaks_in_strings_move_nothing(site):
     assert section(read(site, source), "later", "snippets/answer.py") == ("def later():\n    return odd", 12)
 
 
-@given(st.lists(st.sampled_from(["a = 1", "if a:\n    b = 2", "# said", ""]), min_size=1, max_size=5), st.integers(0, 3))
+@given(
+    st.lists(st.sampled_from(["a = 1", "if a:\n    b = 2", "# said", ""]), min_size=1, max_size=5), st.integers(0, 3)
+)
 def test_a_section_is_what_stands_between_its_marks(blocks, depth):
     body = "\n".join(blocks)
     indent = "    " * depth

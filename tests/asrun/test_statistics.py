@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from harness import raised
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
 from asrun.measure import Measure
 from asrun.statistics import LEVEL, SEEDS_NEEDED, compare
+from harness import raised
 
 NUMBERS = st.floats(-1e3, 1e3).map(lambda number: round(number, 3))
 SAMPLES = st.lists(NUMBERS, min_size=SEEDS_NEEDED, max_size=9).map(np.array)

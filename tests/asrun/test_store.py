@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import ANSWER, Site, figure, raised, record
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from asrun import store as stores
 from asrun.errors import AsrunError
 from asrun.model import RunName
 from asrun.store import Store, write_whole
+from harness import ANSWER, Site, figure, raised, record
 
 RUN = RunName("answer", "quick", "cpu")
 VALUES = {
@@ -116,7 +116,7 @@ def test_the_preferred_scale_and_device_come_first(project):
 
 
 @pytest.mark.parametrize(
-    "old, new, name",
+    ("old", "new", "name"),
     [
         ("[0.25, 1.0]", "[0.25, 1.1]", "error"),
         ("[0.25, 1.0]", "[0.25, 1]", "error"),
@@ -257,7 +257,7 @@ def test_a_full_disk_leaves_the_old_record_whole(project, monkeypatch, failing, 
 
     monkeypatch.setattr(stores.os, moment, full)
     new = {"figure": figure("figure", "new"), "more": figure("more", "new")}
-    with pytest.raises(AsrunError, match="cannot be written .No space left"):
+    with pytest.raises(AsrunError, match=r"cannot be written \(No space left"):
         store.put(record(RUN, {"n": 2}, figures=new))
     monkeypatch.undo()
     again = Store(store.project).get(RUN)

@@ -96,9 +96,9 @@ def plot(result):
     test, train_ = result["test_error"].mean(axis=1), result["train_error"].mean(axis=1)
     figure.set_label(
         f"Two panels: test and training error against drop rate on {result['data']}, mean over "
-        f"{result['test_error'].shape[1]} seeds. Test error is {test[0]:.2f} % with nothing dropped, {test[5]:.2f} % at "
-        f"drop 0.5 and {test[-1]:.1f} % at drop {result['drop'][-1]:g}. Training error rises from {train_[0]:.2f} % to "
-        f"{train_[5]:.2f} % and {train_[-1]:.1f} %."
+        f"{result['test_error'].shape[1]} seeds. Test error is {test[0]:.2f} % with nothing dropped, {test[5]:.2f} % "
+        f"at drop 0.5 and {test[-1]:.1f} % at drop {result['drop'][-1]:g}. Training error rises from "
+        f"{train_[0]:.2f} % to {train_[5]:.2f} % and {train_[-1]:.1f} %."
     )
     return figure
 

@@ -59,11 +59,8 @@ def test_taking_the_marks_off_gives_the_text_back(lines, first):
     marked, headers = mark_lines(lines, first, BLOCKS)
     assert len(marked) == len(lines)
     for at, (before, after) in enumerate(zip(lines, marked, strict=True)):
-        if first + at in headers:
-            # A header without an argument gets an empty one, to hang the mark on.
-            assert re.sub(r"\s*\|?\s*$", "", strip_marks(after)) == re.sub(r"\s*\|?\s*$", "", before)
-        else:
-            assert strip_marks(after) == before
+        # Markdown gives no meaning to blanks at the end of a header.
+        assert strip_marks(after) == (before.rstrip() if first + at in headers else before)
 
 
 @given(LINES, st.integers(1, 99))

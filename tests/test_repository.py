@@ -1,4 +1,4 @@
-"""The repository keeps its own promises: its links lead somewhere, its records are true, its README says what CI does."""
+"""The repository keeps its promises: links lead somewhere, records are true, the README says what CI does."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ from asrun.formats import describe, format_measure, format_seconds
 from asrun.freshness import conditions
 from asrun.model import RunName, State
 from asrun.positions import strip_marks, take_mark
+from asrun.store import PRINTED
 
 __all__ = ["BLOCKS"]
 
@@ -44,6 +45,7 @@ class _Block(Block):
         self.text, self.line = take_mark(self.argument)
         self.page.headers.pop(self.line, None)
         self.cited = self.page.cite(self.NAME, strip_marks(self.text), self.line)
+        self.page.unfinished.append(self.cited)
         self.broken = False
         made = etree.SubElement(parent, "div")
         try:
@@ -53,6 +55,7 @@ class _Block(Block):
         return made
 
     def on_end(self, block: etree.Element) -> None:
+        self.page.unfinished.remove(self.cited)
         if self.broken:
             return
         try:
@@ -142,6 +145,11 @@ class OutputBlock(_Block):
         self.require_argument("name")
         record = self.page.context.best(self.text)
         self.cited.records = {record.run}
+        if PRINTED in record.damaged:
+            raise AsrunError(
+                f"{PRINTED} is not what {record.run} printed: the record was changed by hand",
+                remedy=f"restore it, or make it anew: asrun run {self.text} --scale {record.run.scale} --rerun",
+            )
         if not record.output:
             raise AsrunError(
                 f"{record.run} printed nothing", remedy="print what the page should show, or take this block out"
@@ -164,8 +172,13 @@ class ClaimBlock(_Block):
         self.require_argument("the sentence")
 
     def finish(self, made: etree.Element) -> None:
-        expression, context = (made.text or "").strip(), self.page.context
+        expression, context = strip_marks(made.text or "").strip(), self.page.context
         made.text = None
+        if "{{" in expression:
+            raise AsrunError(
+                "the expression of a claim stands without {{ }}",
+                remedy="write it as it is: snippet.a(axis=1) < snippet.a(axis=0)",
+            )
         if not expression:
             raise AsrunError(
                 "this claim has nothing that decides it",
@@ -222,7 +235,7 @@ class RecordsBlock(_Block):
     def begin(self, made: etree.Element) -> None:
         context = self.page.context
         made.set("class", "asrun-records")
-        for run, condition in conditions(context.project, context.store).items():
+        for run, condition in conditions(context.project, context.store, drawn=True).items():
             record = context.store.get(run)
             heading = element("h2", element("code", run.snippet), f" {run.scale}, {run.device}", id=record_anchor(run))
             made.append(heading)

@@ -19,7 +19,7 @@ from typing import Any
 
 from asrun import codec
 from asrun.errors import AsrunError
-from asrun.watch import Watch, device, end_with_parent, modules, versions
+from asrun.watch import Watch, device, end_with_parent, modules, take_standard_input, versions
 
 __all__ = ["main"]
 
@@ -28,7 +28,7 @@ def main(request_file: str) -> int:
     """Serve one request; return the process's exit code."""
     request = json.loads(Path(request_file).read_text("utf-8"))
     out, path = Path(request["out"]), Path(request["snippet"])
-    end_with_parent(sys.stdin.fileno())
+    end_with_parent(take_standard_input())
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1, all_threads=True)
     watch = Watch()
@@ -46,13 +46,13 @@ def main(request_file: str) -> int:
             seconds = time.perf_counter() - started
         report = {
             "seconds": seconds,
-            "opened": watch.data_files(),
+            "opened": watch.data_files(inside=[request["root"]]),
             "modules": modules(request["folders"]),
             "versions": versions(request["folders"]),
         } | device()
         (out / "report.json").write_text(json.dumps(report), "utf-8")
     except (Exception, SystemExit) as error:
-        (out / "error.json").write_text(json.dumps(_failure(error, Path(request["root"]))), "utf-8")
+        (out / "error.json").write_text(json.dumps(_failure(error, request["folders"])), "utf-8")
         return 1
     return 0
 
@@ -75,12 +75,9 @@ def _draw(module: ModuleType, result: dict[str, Any]) -> dict[str, Any]:
     return {name: {"svg": figure.svg, "alt": figure.alt} for name, figure in figures.items()}
 
 
-def _failure(error: BaseException, root: Path) -> dict[str, Any]:
-    """Describe an exception: its sentence, and the innermost place in the project where it passed."""
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(root) and not Path(frame.filename).is_relative_to(Path(__file__).parent)
-    ]  # fmt: skip
+def _failure(error: BaseException, folders: list[str]) -> dict[str, Any]:
+    """Describe an exception: its sentence, and the innermost place in the project's own code where it passed."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(Path(frame.filename), folders)]
     place = {"file": frames[-1].filename, "line": frames[-1].lineno, "function": frames[-1].name} if frames else None
     told = error if isinstance(error, AsrunError) else None
     return {
@@ -90,6 +87,13 @@ def _failure(error: BaseException, root: Path) -> dict[str, Any]:
         "place": place,
         "traceback": "".join(traceback.format_exception(error)),
     }
+
+
+def _is_own(path: Path, folders: list[str]) -> bool:
+    """Is it a file of the project: not asrun's, and not in a virtual environment that stands in the project?"""
+    inside = [path.relative_to(folder).parts for folder in folders if path.is_relative_to(folder)]
+    foreign = path.is_relative_to(Path(__file__).parent) or "site-packages" in path.parts
+    return any(not part.startswith(".") for parts in inside for part in parts[:1]) and not foreign
 
 
 if __name__ == "__main__":

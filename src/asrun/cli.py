@@ -181,7 +181,7 @@ def status(as_json: bool) -> None:
     """
     project = find_project()
     store = Store(project)
-    found = freshness.conditions(project, store)
+    found = freshness.conditions(project, store, drawn=True)
     if as_json:
         rows = [
             {
@@ -218,7 +218,7 @@ def why(name: str) -> None:
     project = find_project()
     store = Store(project)
     find_snippet(name, project)
-    for run_name, condition in freshness.conditions(project, store).items():
+    for run_name, condition in freshness.conditions(project, store, drawn=True).items():
         if run_name.snippet != name:
             continue
         out.print(f"{run_name}: [{COLOURS[condition.state]}]{condition.state}[/]", markup=True)

@@ -184,7 +184,7 @@ def evidence(comparisons: Iterable[Comparison], literature: Literature, links: L
         rows = [
             element(
                 "tr",
-                element("th", "", scope="col"),
+                element("th", "side", scope="col"),
                 element("th", "value", scope="col"),
                 element("th", "n", scope="col"),
                 element("th", "from", scope="col"),

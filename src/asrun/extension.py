@@ -7,8 +7,10 @@ It knows no host: MkDocs, the deck renderer and the tests use the same one.
 
 from __future__ import annotations
 
+import difflib
 import re
 import xml.etree.ElementTree as etree
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from markdown import Markdown
 from markdown.inlinepatterns import InlineProcessor
 from markdown.postprocessors import Postprocessor
 from markdown.preprocessors import Preprocessor
+from markdown.treeprocessors import Treeprocessor
 from pymdownx.blocks import BlocksExtension, BlocksProcessor
 
 from asrun.blocks import BLOCKS
@@ -32,6 +35,8 @@ from asrun.project import find_project
 
 __all__ = ["AsrunExtension", "Page", "makeExtension"]
 
+OURS = frozenset(block.NAME for block in BLOCKS)
+
 
 @dataclass
 class Page:
@@ -43,7 +48,9 @@ class Page:
     lines: list[str] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
     headers: dict[int, str] = field(default_factory=dict)
-    """Our blocks that the text starts and that nothing has understood yet, by line."""
+    """Headers of blocks that nothing has understood yet, by line."""
+    unfinished: list[Citation] = field(default_factory=list)
+    """Our blocks that have begun and not ended."""
 
     def where(self, line: int | None) -> Where:
         return Where(self.path or "this page", line)
@@ -99,9 +106,14 @@ class AsrunExtension(BlocksExtension):
         md.inlinePatterns.register(_ValueInline(rf"\{{\{{{MARK}(.*?)\}}\}}", md, self), "asrun-value", 185)
         md.inlinePatterns.register(_CitationInline(rf"\[@{MARK}([^\]]+)\]", md, self), "asrun-citation", 184)
         md.postprocessors.register(_LastPostprocessor(md, self), "asrun-last", -10)
+        self.blocks = block_mgr
         for block in BLOCKS:
             block_mgr.register(block, {"extension": self})
         self.math.extendMarkdown(md)
+        guarded = _Guard(md, self, md.treeprocessors["asrun-math"])
+        md.treeprocessors.deregister("asrun-math")
+        md.treeprocessors.register(guarded, "asrun-math", 15)
+        md.treeprocessors.register(_LinksInLinks(md), "asrun-links", 14)
 
     def reset(self) -> None:
         """Start a new page."""
@@ -128,11 +140,40 @@ class _MarkPreprocessor(Preprocessor):
         self.extension = extension
 
     def run(self, lines: list[str]) -> list[str]:
-        names = [block.NAME for block in BLOCKS]
-        marked, headers = mark_lines(lines, self.extension.getConfig("first_line"), names)
+        foreign = self.extension.blocks.blocks.keys() - OURS
+        marked, headers = mark_lines(lines, self.extension.getConfig("first_line"), foreign)
         self.extension.page.headers |= headers
         self.extension.page.lines = lines
         return marked
+
+
+class _Guard(Treeprocessor):
+    """Notes what is wrong with formulas with everything else that is wrong, instead of stopping at it."""
+
+    def __init__(self, md: Markdown, extension: AsrunExtension, inner: Treeprocessor):
+        super().__init__(md)
+        self.extension, self.inner = extension, inner
+
+    def run(self, root: etree.Element) -> etree.Element | None:
+        try:
+            return self.inner.run(root)
+        except AsrunError as error:
+            page = self.extension.page
+            for each in error.errors if isinstance(error, Problems) else [error]:
+                cited = page.cite("formula", "", each.where.line if each.where else None)
+                cited.error = each
+            return None
+
+
+class _LinksInLinks(Treeprocessor):
+    """Makes values and citations inside of a link plain text: HTML has no link in a link."""
+
+    def run(self, root: etree.Element) -> None:
+        for link in root.iter("a"):
+            for inner in link.iter("a"):
+                if inner is not link:
+                    inner.tag = "span"
+                    inner.attrib.pop("href", None)
 
 
 class _Inline(InlineProcessor):
@@ -141,7 +182,7 @@ class _Inline(InlineProcessor):
         self.extension = extension
 
 
-_IN_TAG = re.compile(r"<[a-zA-Z][^<>]*\Z")
+_IN_TAG = re.compile(r"(<[a-zA-Z][^<>]*|\]\([^()\s]*)\Z")
 
 
 class _ValueInline(_Inline):
@@ -154,9 +195,7 @@ class _ValueInline(_Inline):
         cited = page.cite("value", text, int(m[1]))
         try:
             if _IN_TAG.search(data[: m.start(0)]):
-                raise AsrunError(
-                    "a value cannot stand inside an HTML tag", remedy="write it in the text of the element"
-                )
+                raise AsrunError("a value cannot stand inside a tag or an address", remedy="write it in the text")
             if not text:
                 raise AsrunError("there is no value between {{ and }}", remedy="write {{ snippet.value }}")
             cited.evaluation = page.context.evaluate(text)
@@ -189,20 +228,36 @@ class _CitationInline(_Inline):
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[etree.Element, int, int]:
         page = self.extension.page
         shown = element("span", "(", classes="asrun-citations")
-        for at, key in enumerate(re.split(r"[;,]", m[2])):
-            key = strip_marks(key).strip().removeprefix("@")
+        for at, work in enumerate(m[2].split(";")):
+            key, _, locator = strip_marks(work).strip().removeprefix("@").partition(",")
+            key = key.strip()
             cited = page.cite("citation", key, int(m[1]))
             entry = page.context.literature.entries.get(key)
             if at:
-                shown[-1].tail = "; "
+                shown[-1].tail = (shown[-1].tail or "") + "; "
             if entry is None:
                 known = ", ".join(page.context.literature.entries)
                 problem = AsrunError(f"there is no {key} in references.bib", remedy=f"it has: {known}")
                 shown.append(error_box(page.fail(cited, problem), "span"))
             else:
                 shown.append(citation(entry, page.links))
-        shown[-1].tail = ")"
+                if locator.strip():
+                    shown[-1].tail = f", {locator.strip()}"
+        shown[-1].tail = (shown[-1].tail or "") + ")"
         return shown, m.start(0), m.end(0)
+
+
+def _not_understood(name: str, known: Iterable[str]) -> AsrunError:
+    if name in OURS:
+        return AsrunError(
+            f"this {name} block was not understood",
+            remedy="options are indented by four spaces right under the header, as YAML; the block ends with ///",
+        )
+    near = difflib.get_close_matches(name, known, n=1)
+    return AsrunError(
+        f"there is no block called {name}",
+        remedy=f"did you mean {near[0]}?" if near else f"blocks are: {', '.join(sorted(known))}",
+    )
 
 
 _CODE = re.compile(r"<(code|pre)\b.*?</\1>", re.DOTALL)
@@ -221,14 +276,17 @@ class _LastPostprocessor(Postprocessor):
         for line, name in sorted(page.headers.items()):
             if line in shown_as_code:
                 continue
-            problem = AsrunError(
-                f"this {name} block was not understood",
-                remedy="options are indented by four spaces right under the header, as YAML; the block ends with ///",
+            page.fail(page.cite(name, "", line), _not_understood(name, self.extension.blocks.blocks))
+        for cited in page.unfinished:
+            problem = AsrunError(f"this {cited.kind} block does not end", remedy="write /// on a line of its own")
+            page.fail(cited, problem)
+        for left in re.finditer(rf"(\{{\{{|\[@){MARK}", _CODE.sub("", text)):
+            value = AsrunError(
+                "this {{ was not replaced",
+                remedy="close it with }} on the same line; in raw HTML, add markdown=1 to the element",
             )
-            page.fail(page.cite(name, "", line), problem)
-        for left in re.finditer(rf"\{{\{{{MARK}", _CODE.sub("", text)):
-            problem = AsrunError("this {{ … }} was not replaced", remedy="in raw HTML, add markdown=1 to the element")
-            page.fail(page.cite("value", "", int(left[1])), problem)
+            work = AsrunError("this [@ … ] was not understood", remedy="write [@key], [@key, p. 3] or [@one; @two]")
+            page.fail(page.cite("value", "", int(left[2])), value if left[1] == "{{" else work)
         if self.extension.getConfig("strict") and page.problems:
             raise Problems(page.problems)
         return strip_marks(text)

@@ -288,8 +288,9 @@ def _read_module(source: bytes, shown: str, dotted: str, is_package: bool) -> _M
         unit = _Unit(
             names=_bound(statement), mentions=_mentions(statement), digest=tree_digest(statement), acts=_acts(statement)
         )
-        defines = isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-        if defines:
+        defines = False
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            defines = True
             unit.decorators = {chain[0] for each in statement.decorator_list for chain in _mentions(each)}
         for node in ast.walk(statement):
             if isinstance(node, (ast.Import, ast.ImportFrom)):

@@ -17,10 +17,15 @@ from asrun.store import Store, write_whole
 __all__ = ["conditions", "drawing_condition", "forget_failure", "note_failure", "record_condition", "run_condition"]
 
 
-def conditions(project: Project, store: Store) -> dict[RunName, Condition]:
+def conditions(project: Project, store: Store, *, drawn: bool = False) -> dict[RunName, Condition]:
     """Return the condition of every record there is, and of every cheapest scale that has none.
 
     A missing record is one that a build would make: a snippet's last preferred scale, when it has no record at all.
+
+    Arguments:
+        project: The project.
+        store: Its records.
+        drawn: Whether a record whose values are fresh, but whose figures are not, is called stale.
     """
     snippets = {snippet.name: snippet for snippet in list_snippets(project)}
     recorded = store.list()
@@ -32,6 +37,11 @@ def conditions(project: Project, store: Store) -> dict[RunName, Condition]:
             found[run] = Condition(State.UNUSED, f"there is no {what} any more")
         else:
             found[run] = run_condition(project, snippet, run, store)
+            record = store.get(run)
+            if drawn and record and found[run].state is State.FRESH:
+                drawing = drawing_condition(project, snippet, record)
+                if drawing.state is not State.FRESH:
+                    found[run] = Condition(State.STALE, f"figures: {drawing.reason}")
     for snippet in snippets.values():
         scale = cheapest_scale(snippet, project)
         if not any(run.snippet == snippet.name and run.scale == scale for run in recorded):

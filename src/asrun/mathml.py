@@ -22,6 +22,7 @@ from math_core import LatexError, LatexToMathML
 
 from asrun.errors import AsrunError, Problems
 from asrun.model import Where
+from asrun.positions import MARK, strip_marks
 
 __all__ = ["MACROS", "MathExtension", "makeExtension"]
 
@@ -50,6 +51,7 @@ _OVERLINE = (
     '<mo class="overline">\N{OVERLINE}</mo></mover>',
 )
 """What the converter writes for \\overline, which no browser stretches, and what math.css draws as a border."""
+_VALUE = re.compile(rf"\{{\{{{MARK}\s*[a-zA-Z]\w*\.\w")
 _PHONE_LINE = 32
 """Signs of a formula that fit on one line of a phone."""
 _TAG = re.compile(r"<[^>]*>")
@@ -111,20 +113,29 @@ class MathTreeprocessor(Treeprocessor):
         text = (element.text or "").strip()
         if text.startswith(r"\[") and text.endswith(r"\]"):
             # arithmatex escapes block formulas and leaves inline ones as they are.
-            return _Formula(html.unescape(text[2:-2]).strip(), True, element)
+            return _Formula(self._plain(html.unescape(text[2:-2])), True, element)
         if not (text.startswith(r"\(") and text.endswith(r"\)")):
             raise AsrunError(
                 "pymdownx.arithmatex does not hand formulas over in its generic form.",
                 remedy="Set its option `generic: true` and leave its wrapping options alone, or leave it out: "
                 "the math extension adds it.",
             )
-        latex = text[2:-2].strip()
+        latex = self._plain(text[2:-2])
         after = element.tail or ""
         if before.endswith("$") and after.startswith("$"):
             raise self._error(latex, "a formula between $$ stands inside a paragraph", _BLOCK_REMEDY)
         if after[:1].isdigit():
             raise self._error(latex, f"a digit follows it ({after[:8].split()[0]})", r"If it is money, write \$ for $.")
         return _Formula(latex, False, element)
+
+    def _plain(self, latex: str) -> str:
+        """Return a formula as it was written: doubled braces in it were marked as if they were values."""
+        plain = strip_marks(latex).strip()
+        if _VALUE.search(latex):
+            raise self._error(
+                plain, "a value cannot stand inside a formula", "Write the number beside it, in the text."
+            )
+        return plain
 
     def _convert(self, formulas: list[_Formula]) -> list[str]:
         problems = []

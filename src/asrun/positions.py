@@ -22,23 +22,23 @@ BAR = "\ue002"
 """Stands for `|` inside `{{ … }}`, where a table would take it for the end of a cell."""
 MARK = rf"{_OPEN}(\d+){_CLOSE}"
 
-_VALUE = re.compile(r"\{\{(.*?)\}\}")
-_CITATION = re.compile(r"\[@(?=[\w:.-]+(?:[;,\]]))")
+_VALUE = re.compile(r"\{\{(?:(.*?)(\}\}))?")
+_CITATION = re.compile(r"\[@")
 _ANY = re.compile(MARK)
+_HEADER = re.compile(rf"{LEAD}/{{3,}}[ \t]*(?P<name>[a-zA-Z][\w-]*)[ \t]*(?:\|.*)?$")
 
 
-def mark_lines(lines: Sequence[str], first_line: int, blocks: Collection[str]) -> tuple[list[str], dict[int, str]]:
+def mark_lines(lines: Sequence[str], first_line: int, foreign: Collection[str]) -> tuple[list[str], dict[int, str]]:
     """Mark what may be cited from.
 
     Arguments:
         lines: The page.
         first_line: Number of the first of them in its file.
-        blocks: Names of blocks whose headers are marked.
+        foreign: Names of blocks that are not ours, whose headers are not marked.
 
     Returns:
         The lines with marks, and the name of the block that starts at each line.
     """
-    header = re.compile(rf"{LEAD}/{{3,}}[ \t]*(?P<name>{'|'.join(map(re.escape, blocks))})[ \t]*(?:\|.*)?$")
     marked: list[str] = []
     headers: dict[int, str] = {}
     skip_to = -1
@@ -51,10 +51,10 @@ def mark_lines(lines: Sequence[str], first_line: int, blocks: Collection[str]) -
             marked.append(line)
             continue
         number = f"{_OPEN}{first_line + at}{_CLOSE}"
-        found = header.match(line)
+        found = _HEADER.match(line)
         line = _VALUE.sub(partial(_mark_value, number), line)
         line = _CITATION.sub(rf"\g<0>{number}", line)
-        if found:
+        if found and found["name"].lower() not in foreign:
             headers[first_line + at] = found["name"]
             line = line.rstrip() + ("" if "|" in found[0] else f" | {_ADDED}") + number
         marked.append(line)
@@ -62,7 +62,7 @@ def mark_lines(lines: Sequence[str], first_line: int, blocks: Collection[str]) -
 
 
 def _mark_value(number: str, match: re.Match[str]) -> str:
-    return "{{" + number + match[1].replace("|", BAR) + "}}"
+    return "{{" + number + (match[1].replace("|", BAR) + "}}" if match[2] else "")
 
 
 def take_mark(text: str) -> tuple[str, int | None]:

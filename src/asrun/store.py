@@ -27,6 +27,9 @@ __all__ = ["Store", "write_whole"]
 
 SCHEMA = 1
 
+PRINTED = "what it printed"
+"""Stands among damaged names for the output: no value can be called so from a page."""
+
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that it is either the old one or the new one, whatever happens in between."""
@@ -133,6 +136,7 @@ class Store:
             "arrays": arrays,
             "seals": {name: codec.seal(values[name], _dtypes(arrays, name)) for name in values},
             "output": record.output.split("\n") if record.output else [],
+            "output_seal": codec.seal(record.output, {}),
             "figures": figures,
             "key": {
                 "code": record.code,
@@ -161,6 +165,9 @@ class Store:
             for name in {*values, *seals}
             if name not in values or seals.get(name) != codec.seal(values[name], _dtypes(arrays, name))
         }
+        output = "\n".join(document["output"])
+        if document.get("output_seal", codec.seal(output, {})) != codec.seal(output, {}):
+            damaged.add(PRINTED)
         figures = {}
         for name, entry in document["figures"].items():
             path = self.path(run).with_name(Path(entry["file"]).name)
@@ -174,7 +181,7 @@ class Store:
             question=document["question"],
             parameters=document["parameters"],
             values=codec.decode(values, arrays),
-            output="\n".join(document["output"]),
+            output=output,
             figures=figures,
             code=key["code"],
             files=key["files"],

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["Watch", "device", "end_with_parent", "modules", "versions"]
+__all__ = ["Watch", "device", "end_with_parent", "modules", "take_standard_input", "versions"]
 
 
 class Watch:
@@ -56,6 +56,14 @@ class Watch:
             and (not within(path, system) or within(path, inside))
             and os.path.isfile(path)
         )
+
+
+def take_standard_input() -> int:
+    """Return a descriptor of its own for standard input, and leave standard input empty: nobody is there to answer."""
+    own = os.dup(0)
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    return own
 
 
 def end_with_parent(descriptor: int) -> None:

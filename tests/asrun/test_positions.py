@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asrun.positions import BAR, MARK, mark_lines, strip_marks, take_mark
 
-BLOCKS = ["figure", "claim", "output"]
+FOREIGN = ["other"]
 PIECES = st.sampled_from(
     [
         "{{ coin.x | .2f }}",
@@ -56,7 +56,7 @@ def line_of(marked: str) -> int:
 
 @given(LINES, st.integers(1, 99))
 def test_taking_the_marks_off_gives_the_text_back(lines, first):
-    marked, headers = mark_lines(lines, first, BLOCKS)
+    marked, headers = mark_lines(lines, first, FOREIGN)
     assert len(marked) == len(lines)
     for at, (before, after) in enumerate(zip(lines, marked, strict=True)):
         # Markdown gives no meaning to blanks at the end of a header.
@@ -65,17 +65,27 @@ def test_taking_the_marks_off_gives_the_text_back(lines, first):
 
 @given(LINES, st.integers(1, 99))
 def test_every_mark_names_the_line_it_is_on(lines, first):
-    marked, headers = mark_lines(lines, first, BLOCKS)
+    marked, headers = mark_lines(lines, first, FOREIGN)
     for at, line in enumerate(marked):
         assert {int(number) for number in re.findall(MARK, line)} <= {first + at}
     assert set(headers) <= set(range(first, first + len(lines)))
 
 
 @pytest.mark.parametrize(
-    "text", ["{{ coin.x }}", "a {{ coin.x | .2f }} b", "[@key]", "see [@a; @b].", "/// figure | coin"]
+    "text",
+    [
+        "{{ coin.x }}",
+        "a {{ coin.x | .2f }} b",
+        "[@key]",
+        "see [@a; @b].",
+        "/// figure | coin",
+        "/// figur",
+        "{{ open",
+        "[@ k",
+    ],
 )
 def test_what_may_be_cited_is_marked(text):
-    (marked,), _ = mark_lines([text], 41, BLOCKS)
+    (marked,), _ = mark_lines([text], 41, FOREIGN)
     assert line_of(marked) == 41
 
 
@@ -84,35 +94,34 @@ def test_what_may_be_cited_is_marked(text):
     [
         "{ coin.x }",
         "{% raw %}",
-        "}} {{",
+        "}} {",
         "a@b.c",
         "[link](@x)",
-        "[@ key]",
         "/// other | x",
         "// figure | x",
         "a /// figure",
     ],
 )
 def test_what_only_looks_like_it_is_not(text):
-    assert mark_lines([text], 1, BLOCKS) == ([text], {})
+    assert mark_lines([text], 1, FOREIGN) == ([text], {})
 
 
 def test_a_table_does_not_cut_a_format_off():
-    (marked,), _ = mark_lines(["| a | {{ coin.x | .2f }} |"], 1, BLOCKS)
+    (marked,), _ = mark_lines(["| a | {{ coin.x | .2f }} |"], 1, FOREIGN)
     assert marked.count("|") == 3 and BAR in marked
 
 
 @pytest.mark.parametrize("fence", ["```", "~~~", "````", "    ```", "- ```", "> ```"])
 def test_nothing_inside_a_fence_is_marked(fence):
     lines = [fence + "md", "{{ coin.x }} [@key]", "/// figure | coin", "", fence.replace("- ", "  "), "{{ coin.y }}"]
-    marked, headers = mark_lines(lines, 1, BLOCKS)
+    marked, headers = mark_lines(lines, 1, FOREIGN)
     assert marked[:5] == lines[:5]
     assert headers == {}
     assert line_of(marked[5]) == 6
 
 
 def test_a_fence_that_never_closes_hides_nothing():
-    marked, _ = mark_lines(["```", "{{ coin.x }}"], 1, BLOCKS)
+    marked, _ = mark_lines(["```", "{{ coin.x }}"], 1, FOREIGN)
     assert line_of(marked[1]) == 2
 
 
@@ -126,14 +135,14 @@ def test_a_fence_that_never_closes_hides_nothing():
     ],
 )
 def test_a_header_gives_its_argument_and_its_line_back(header, text):
-    (marked,), headers = mark_lines([header], 7, BLOCKS)
+    (marked,), headers = mark_lines([header], 7, FOREIGN)
     assert headers == {7: header.replace("/", "").split()[0]}
     argument = marked.partition("|")[2]
     assert take_mark(argument) == (text, 7)
 
 
 def test_a_value_in_a_header_keeps_its_own_mark():
-    (marked,), _ = mark_lines(["/// claim | It is {{ coin.x }}."], 7, BLOCKS)
+    (marked,), _ = mark_lines(["/// claim | It is {{ coin.x }}."], 7, FOREIGN)
     text, line = take_mark(marked.partition("|")[2])
     assert line == 7
     assert strip_marks(text) == "It is {{ coin.x }}."

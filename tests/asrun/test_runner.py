@@ -106,7 +106,6 @@ def test_the_whole_traceback_is_kept_in_a_log(site):
     assert "Traceback" in log and "no good" in log and "said" in log
 
 
-@pytest.mark.xfail(strict=False, reason="the innermost frame under the project's folder is told, installed or not")
 def test_an_error_in_an_installed_package_is_shown_where_the_snippet_called_it(site):
     # As with a virtual environment in the project's folder.
     project = site(
@@ -190,7 +189,6 @@ def test_a_process_left_behind_neither_holds_the_run_up_nor_outlives_it(site, tm
     assert eventually(lambda: not alive(int(pid.read_text())))
 
 
-@pytest.mark.xfail(strict=False, reason="standard input is the pipe from asrun, which never ends")
 def test_a_run_that_asks_for_input_finds_none(site):
     project = site({"snippets/asks.py": snippet("return {'said': input()}", 'NEEDS = {"minutes": 0.1}')})
     result = project.run("run", "asks")
@@ -335,8 +333,9 @@ def test_what_a_computed_import_leads_to_does_not_hide_what_names_lead_to(site):
 
 @posix
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM], ids=lambda sign: sign.name)
-def test_whatever_ends_asrun_ends_the_run_and_keeps_the_records(site, tmp_path, sign):
+def test_whatever_ends_asrun_ends_the_run_and_keeps_the_records(site, tmp_path, sign, monkeypatch):
     pids = tmp_path / "pids"
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     body = (
         "child = subprocess.Popen(['sleep', '600'])\n"
         f"open({str(pids)!r} + '.part', 'w').write(f'{{os.getpid()}} {{child.pid}}')\n"

@@ -165,6 +165,16 @@ def test_formatting_by_hand_is_no_damage(project):
     assert project.store.get(RUN).damaged == frozenset()
 
 
+def test_output_edited_by_hand_is_found_and_records_from_before_it_was_sealed_are_good(project):
+    path = project.store.put(record(RUN, VALUES, output="97 %\nheads"))
+    text = path.read_text("utf-8")
+    assert damage(project, '"97 %"', '"99 %"') == {"what it printed"}
+    document = json.loads(text)
+    del document["output_seal"]
+    path.write_text(json.dumps(document), "utf-8")
+    assert project.store.get(RUN).damaged == frozenset()
+
+
 def test_a_figure_edited_or_deleted_by_hand_is_found(project):
     path = project.store.put(record(RUN, VALUES, figures={"figure": figure(), "other": figure("other")}))
     (drawing,) = path.parent.glob("*.figure.*.svg")

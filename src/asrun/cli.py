@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
@@ -85,7 +86,7 @@ def _progress() -> Iterator[Any]:
 
 def _clip(text: str) -> str:
     width = max(20, err.width - 40)
-    return text[:width].replace("[", r"\[")
+    return escape(text[:width])
 
 
 def _device_option(command: Any) -> Any:
@@ -179,36 +180,40 @@ def status(as_json: bool) -> None:
 
     Exits with 3 when a record is not fresh, so that a script can ask.
     """
+    from asrun import notebook
+
     project = find_project()
     store = Store(project)
     found = freshness.conditions(project, store, drawn=True)
+    labs = {project.relative(path): notebook.condition(project, path) for path in notebook.list_notebooks(project)}
     if as_json:
-        rows = [
-            {
-                "snippet": run.snippet,
-                "scale": run.scale,
-                "device": run.device,
-                "state": str(condition.state),
-                "reason": condition.reason,
-            }
-            for run, condition in found.items()
-        ]
+        rows = [{"snippet": run.snippet, "scale": run.scale, "device": run.device} | _json(condition)
+                for run, condition in found.items()]  # fmt: skip
+        rows += [{"notebook": path} | _json(condition) for path, condition in labs.items()]
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for heading in ("snippet", "scale", "device", "state", "run", "took", "reason"):
             table.add_column(heading, overflow="fold")
         for name, condition in found.items():
-            record = store.get(name)
-            when, took = (
-                ("", "") if record is None else (record.provenance.when[:10], format_seconds(record.provenance.seconds))
-            )
-            state = f"[{COLOURS[condition.state]}]{condition.state}[/]"
+            made = record.provenance if (record := store.get(name)) else None
+            when, took = (made.when[:10], format_seconds(made.seconds)) if made else ("", "")
             table.add_row(
-                name.snippet, name.scale, name.device, state, when, took, condition.reason.replace("[", r"\[")
+                name.snippet, name.scale, name.device, _state(condition), when, took, escape(condition.reason)
             )
+        for path, condition in labs.items():
+            table.add_row(path, "", "", _state(condition), "", "", escape(condition.reason))
         out.print(table)
-    sys.exit(Exit.OK if all(c.state in (State.FRESH, State.UNUSED) for c in found.values()) else Exit.STALE)
+    states = [condition.state for condition in (*found.values(), *labs.values())]
+    sys.exit(Exit.OK if all(state in (State.FRESH, State.UNUSED) for state in states) else Exit.STALE)
+
+
+def _state(condition: Condition) -> str:
+    return f"[{COLOURS[condition.state]}]{condition.state}[/]"
+
+
+def _json(condition: Condition) -> dict[str, str]:
+    return {"state": str(condition.state), "reason": condition.reason}
 
 
 @main.command()
@@ -221,7 +226,7 @@ def why(name: str) -> None:
     for run_name, condition in freshness.conditions(project, store, drawn=True).items():
         if run_name.snippet != name:
             continue
-        out.print(f"{run_name}: [{COLOURS[condition.state]}]{condition.state}[/]", markup=True)
+        out.print(f"{run_name}: {_state(condition)}")
         for reason in filter(None, condition.reason.split("; ")):
             out.print(f"    {reason}", markup=False)
         if record := store.get(run_name):
@@ -263,10 +268,10 @@ def build(may_run: bool, allow_stale: bool) -> None:
                 out.print(
                     f"[green]ran[/]     {name}"
                     + (f"  {format_seconds(seconds)}" if seconds else "")
-                    + f"  ({_clip(str(condition))})"
+                    + f"  ({escape(str(condition))})"
                 )
             else:
-                out.print(f"[yellow]{condition.state}[/]  {name}  {_clip(condition.reason)}")
+                out.print(f"[yellow]{condition.state}[/]  {name}  {escape(condition.reason)}")
         tell("checking", "every value, claim and citation")
         cited = building.check(Context(project, allow_stale=allow_stale))
         tell("rendering", "pages and decks")

@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: site test serve check clean
+.PHONY: site test serve bench check clean
 
 site: .venv/site.stamp
 	$(BIN)/asrun build
@@ -14,6 +14,9 @@ test: .venv/dev.stamp
 
 serve: .venv/site.stamp
 	$(BIN)/asrun serve --open
+
+bench: .venv/dev.stamp
+	$(BIN)/python -m benchmarks.trainer
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check

@@ -26,9 +26,9 @@ from markdown import Markdown
 from asrun.cli import main
 from asrun.context import Context
 from asrun.errors import AsrunError
+from asrun.key import code, plot_code
 from asrun.model import Figure, Provenance, Record, RunName
 from asrun.project import Project, find_project
-from asrun.runner import code, plot_code
 from asrun.snippet import find_snippet
 from asrun.store import Store
 

@@ -1,7 +1,7 @@
 """What happens inside a snippet's own process: run it or draw it, watch what it opens and imports, and report.
 
-Started by `asrun.runner` as `python -m asrun.child request.json`. It writes into the folder that the request names, and
-never into the project: values.json (what `run` returned) or figures.json, then report.json or error.json.
+Started by `asrun.process` as `python -m asrun.child request.json`. It writes into the folder that the request names,
+and never into the project: values.json (what `run` returned) or figures.json, then report.json or error.json.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from typing import Any
 
 from asrun.errors import AsrunError
 from asrun.fingerprint import compare, file_digest, merge, reach
+from asrun.key import ELSEWHERE, code, locate, plot_code
 from asrun.model import Condition, Digests, Record, RunName, Snippet, State
 from asrun.project import Project
-from asrun.runner import ELSEWHERE, code, locate, plot_code
 from asrun.snippet import list_snippets
 from asrun.store import Store, write_whole
 

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import asrun
-from asrun.fingerprint import compare, file_digest, merge, reach, tree_digest
+from asrun.definitions import tree_digest
+from asrun.fingerprint import compare, file_digest, merge, reach
 from harness import Site
 
 SNIPPET = '''\

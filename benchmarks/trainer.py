@@ -1,0 +1,279 @@
+"""How fast is a cohort, against what people do instead?
+
+    python -m benchmarks.trainer            a table
+    python -m benchmarks.trainer --json     the same, for programs
+    python -m benchmarks.trainer --only digits --repeats 5
+
+Every contender does the same total work in this one run: the same networks, examples, minibatches and updates, with
+Adam and dropout after each hidden layer. Contenders take turns, so that a busy machine slows them all. What is told is
+the median over the repeats, the spread, and the ratio to the loop with slicing.
+
+- dataloader: one network after another, as tutorials do it: `nn.Sequential`, `DataLoader`, one minibatch at a time
+- slicing: the same without `DataLoader`: minibatches are slices of one tensor
+- processes: the slicing loop, its networks dealt out to as many processes as there are cores, one thread each
+- vmap: `torch.func.vmap` over stacked parameters
+- cohort: dropoutlab's
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.data import DataLoader, TensorDataset
+
+from dropoutlab.cohort import Cohort, hidden_drop
+from dropoutlab.training import train
+
+DROP, RATE = 0.5, 0.001
+
+
+@dataclass(frozen=True)
+class Work:
+    """How many networks of which shape, on how many examples, for how long."""
+
+    name: str
+    networks: int
+    widths: tuple[int, ...]
+    examples: int
+    epochs: int
+    batch: int = 128
+
+    @property
+    def updates(self) -> int:
+        return self.epochs * (self.examples // self.batch)
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of the products: 2 forward and 4 backward for each weight and example."""
+        weights = sum(a * b for a, b in zip(self.widths[:-1], self.widths[1:], strict=True))
+        return 6.0 * weights * self.batch * self.updates * self.networks
+
+
+WORKS = {
+    work.name: work
+    for work in (
+        Work("digits", 20, (64, 128, 128, 10), 1500, 30),
+        Work("mnist-256", 10, (784, 256, 256, 10), 10_000, 2),
+        Work("mnist-1024", 10, (784, 1024, 1024, 10), 10_000, 2),
+    )
+}
+
+
+def data(work: Work) -> tuple[torch.Tensor, torch.Tensor]:
+    """Random examples of the right shape: speed does not depend on what they show."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(work.examples, work.widths[0], generator=generator)
+    return x, torch.randint(0, work.widths[-1], (work.examples,), generator=generator)
+
+
+def network(widths: tuple[int, ...]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for rows, columns in zip(widths[:-2], widths[1:-1], strict=True):
+        layers += [nn.Linear(rows, columns), nn.ReLU(), nn.Dropout(DROP)]
+    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+
+
+def step(model: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor, y: torch.Tensor) -> None:
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(x), y).backward()
+    optimizer.step()
+
+
+def dataloader(work: Work) -> None:
+    for seed in range(work.networks):
+        torch.manual_seed(seed)
+        model = network(work.widths)
+        optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
+        loader = DataLoader(TensorDataset(*data(work)), batch_size=work.batch, shuffle=True, drop_last=True)
+        for _ in range(work.epochs):
+            for x, y in loader:
+                step(model, optimizer, x, y)
+
+
+def slicing(work: Work, networks: range | None = None) -> None:
+    x, y = data(work)
+    for seed in networks or range(work.networks):
+        torch.manual_seed(seed)
+        model = network(work.widths)
+        optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
+        for _ in range(work.epochs):
+            order = torch.randperm(work.examples)
+            for start in range(0, work.examples - work.batch + 1, work.batch):
+                rows = order[start : start + work.batch]
+                step(model, optimizer, x[rows], y[rows])
+
+
+def vmap(work: Work) -> None:
+    x, y = data(work)
+    torch.manual_seed(0)
+    models = [network(work.widths) for _ in range(work.networks)]
+    parameters, buffers = torch.func.stack_module_state(models)  # type: ignore[arg-type]
+    base = network(work.widths)
+
+    def loss(parameters: dict, buffers: dict, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return nn.functional.cross_entropy(torch.func.functional_call(base, (parameters, buffers), (x,)), y)
+
+    gradients = torch.func.vmap(torch.func.grad(loss), randomness="different")
+    optimizer = torch.optim.Adam(list(parameters.values()), lr=RATE)
+    for _ in range(work.epochs):
+        orders = torch.stack([torch.randperm(work.examples) for _ in range(work.networks)])
+        for start in range(0, work.examples - work.batch + 1, work.batch):
+            rows = orders[:, start : start + work.batch]
+            for name, gradient in gradients(parameters, buffers, x[rows], y[rows]).items():
+                parameters[name].grad = gradient
+            optimizer.step()
+
+
+def cohort(work: Work) -> None:
+    drops = [hidden_drop(DROP, work.widths)] * work.networks
+    networks = Cohort(work.widths, drops, list(range(work.networks)))
+    train(networks, *data(work), updates=work.updates, batch=work.batch, learning_rate=RATE, measure={},
+          measure_at=[], progress=iter)  # fmt: skip
+
+
+def _share(work: Work, networks: range, ready: multiprocessing.Barrier, done: multiprocessing.Barrier) -> None:  # type: ignore[valid-type]
+    torch.set_num_threads(1)
+    slicing(Work(work.name, 1, work.widths, work.batch, 1, work.batch))
+    ready.wait()
+    slicing(work, networks)
+    done.wait()
+
+
+def processes(work: Work) -> float:
+    """Return the seconds from the moment that every process is ready to the moment that the last is done."""
+    count, context = cores(), multiprocessing.get_context("spawn")
+    ready, done = context.Barrier(count + 1), context.Barrier(count + 1)
+    shares = [range(at, work.networks, count) for at in range(count)]
+    started = [context.Process(target=_share, args=(work, share, ready, done)) for share in shares]
+    for process in started:
+        process.start()
+    ready.wait()
+    start = time.perf_counter()
+    done.wait()
+    seconds = time.perf_counter() - start
+    for process in started:
+        process.join()
+    return seconds
+
+
+CONTENDERS: dict[str, Callable[[Work], float | None]] = {
+    "dataloader": dataloader, "slicing": slicing, "processes": processes, "vmap": vmap, "cohort": cohort,
+}  # fmt: skip
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def seconds_of(contender: Callable[[Work], float | None], work: Work) -> float:
+    start = time.perf_counter()
+    told = contender(work)
+    return time.perf_counter() - start if told is None else told
+
+
+def matmul_rate() -> float:
+    """Return the machine's own rate in large products, in FLOP/s: the best of a few."""
+    a, b = torch.rand(2048, 2048), torch.rand(2048, 2048)
+    best = float("inf")
+    for _ in range(6):
+        start = time.perf_counter()
+        a @ b
+        best = min(best, time.perf_counter() - start)
+    return 2 * 2048**3 / best
+
+
+_KINDS = {
+    "products": ("aten::bmm", "aten::baddbmm"),
+    "optimiser": ("aten::_fused_adam_",),
+    "masks": ("aten::bitwise", "aten::ge", "aten::arange"),
+}
+
+
+def where_time_goes(work: Work) -> dict[str, float]:
+    """Return the shares of a cohort's time, by kind of operation; multiplications of masks count as other."""
+    short = Work(work.name, work.networks, work.widths, work.batch * 20, 1, work.batch)
+    with profile(activities=[ProfilerActivity.CPU]) as watched:
+        cohort(short)
+    spent = {event.key: event.self_cpu_time_total for event in watched.key_averages()}
+    total = sum(spent.values())
+    shares = {
+        kind: sum(value for key, value in spent.items() if key.startswith(prefixes)) / total
+        for kind, prefixes in _KINDS.items()
+    }
+    return shares | {"other": 1 - sum(shares.values())}
+
+
+def measure(work: Work, repeats: int, names: list[str]) -> dict:
+    times: dict[str, list[float]] = {name: [] for name in names}
+    warm = Work(work.name, 2, work.widths, work.batch * 2, 1, work.batch)
+    for name in names:
+        seconds_of(CONTENDERS[name], warm)
+    for _ in range(repeats):
+        for name in names:
+            times[name].append(seconds_of(CONTENDERS[name], work))
+    median = {name: statistics.median(each) for name, each in times.items()}
+    examples = work.networks * work.updates * work.batch
+    peak = matmul_rate()
+    return {
+        "work": work.name,
+        "networks": work.networks,
+        "widths": list(work.widths),
+        "updates": work.updates,
+        "repeats": repeats,
+        "matmul_gflops": round(peak / 1e9, 1),
+        "contenders": {
+            name: {
+                "seconds": round(median[name], 3),
+                "range": [round(min(times[name]), 3), round(max(times[name]), 3)],
+                "examples_per_second": round(examples / median[name]),
+                "faster_than_slicing": round(median["slicing"] / median[name], 2) if "slicing" in median else None,
+                "gflops": round(work.flops / median[name] / 1e9, 1),
+                "share_of_matmul_rate": round(work.flops / median[name] / peak, 3),
+            }
+            for name in names
+        },
+        "cohort_time": {kind: round(share, 3) for kind, share in where_time_goes(work).items()},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--only", choices=WORKS, action="append", help="measure this work only (may be repeated)")
+    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--repeats", type=int, default=3, help="how often each contender runs (default: 3)")
+    arguments = parser.parse_args()
+    torch.set_num_threads(cores())
+    results = []
+    for name in arguments.only or WORKS:
+        results.append(measure(WORKS[name], arguments.repeats, arguments.contenders))
+        if not arguments.json:
+            tell(results[-1])
+    if arguments.json:
+        print(json.dumps(results, indent=2))
+
+
+def tell(result: dict) -> None:
+    widths = "-".join(map(str, result["widths"]))
+    print(f"\n{result['work']}: {result['networks']} networks {widths}, {result['updates']} updates each, "
+          f"medians of {result['repeats']}; large products: {result['matmul_gflops']} GFLOP/s")  # fmt: skip
+    for name, told in result["contenders"].items():
+        low, high = told["range"]
+        print(f"  {name:<11}{told['seconds']:>9.2f} s  ({low:.2f} to {high:.2f}) {told['examples_per_second']:>11,} "
+              f"examples/s  {told['faster_than_slicing'] or 0:>6.2f} x  {told['share_of_matmul_rate']:>6.1%} of the "
+              "matmul rate")  # fmt: skip
+    print("  a cohort's time: " + ", ".join(f"{kind} {share:.0%}" for kind, share in result["cohort_time"].items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""Starts a snippet in a child process and follows it to its end; what it prints last tells why it failed or hung.
+
+Everything that the child started is ended with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from asrun.errors import AsrunError
+from asrun.key import folders
+from asrun.model import RunName, Snippet, Where
+from asrun.project import Project
+
+__all__ = ["KEPT_LINES", "Follow", "Listener", "end", "environment", "failed", "group_alive", "start"]
+
+Listener = Callable[[str], None]
+"""Is called with whatever the running snippet printed last."""
+
+ASSETS = Path(__file__).parent / "assets"
+
+KEPT_LINES = 20
+"""How many of the last lines that a failed snippet printed are shown."""
+
+
+def environment(device: str) -> dict[str, str]:
+    """Return the environment of the child process: the same drawing and hashing everywhere, and GPUs only on cuda."""
+    environment = os.environ | {
+        "MATPLOTLIBRC": str(ASSETS / "matplotlibrc"),
+        "MPLBACKEND": "agg",
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",
+    }
+    if device == "cpu":
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    return environment
+
+
+def start(
+    project: Project,
+    snippet: Snippet,
+    run: RunName,
+    out: Path,
+    listener: Listener,
+    request: dict[str, Any],
+    seconds: float,
+) -> tuple[str, dict[str, Any]]:
+    """Start the child process, follow it to its end, and return what it printed and its report."""
+    request |= {
+        "snippet": str(snippet.path),
+        "root": str(project.root),
+        "folders": [str(folder) for folder in folders(project)],
+        "out": str(out),
+    }
+    (out / "request.json").write_text(json.dumps(request), "utf-8")
+    process = subprocess.Popen(
+        # Safe path: the project's folder is no place to import from, as it is none for `python snippets/NAME.py`.
+        [sys.executable, "-P", "-m", "asrun.child", str(out / "request.json")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=project.root,
+        env=environment(run.device),
+        start_new_session=True,
+    )
+    follow = Follow(process, listener)
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        follow.dump_stack()
+        end(process)
+        raise AsrunError(
+            f"{run} did not end within {seconds / 60:g} minutes, and was stopped{follow.hung_at(project)}"
+            f"{follow.last_lines()}",
+            where=Where(project.relative(snippet.path)),
+            remedy=f'make it faster, or allow more: NEEDS = {{"minutes": {{"{run.scale}": {2 * seconds / 60:g}}}}}',
+        ) from None
+    except BaseException:
+        end(process)
+        raise
+    follow.join(1.0)
+    # A process that the snippet left behind may still hold the pipe open; it is ended first, and the rest read then.
+    end(process)
+    follow.join(30.0)
+    if (out / "report.json").is_file():
+        report = json.loads((out / "report.json").read_text("utf-8"))
+        # What asrun itself handed over is no data, nor is what the run has deleted since.
+        own = os.path.abspath(out)
+        report["opened"] = [
+            file for file in report["opened"] if os.path.isfile(file) and not Path(file).is_relative_to(own)
+        ]
+        return follow.printed(), report
+    raise failed(project, snippet, run, process.returncode, out, follow)
+
+
+def failed(project: Project, snippet: Snippet, run: RunName, code: int, out: Path, follow: Follow) -> AsrunError:
+    """Say why a snippet's process ended without a report, and keep its traceback."""
+    where, error_file = Where(project.relative(snippet.path)), out / "error.json"
+    if not error_file.is_file():
+        killed = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return AsrunError(
+            f"{run} {killed} before it could report{follow.last_lines()}",
+            where=where,
+            remedy="it may have needed more memory than there is: try a smaller scale"
+            if code == -signal.SIGKILL
+            else f"see it happen: python {project.relative(snippet.path)}",
+        )
+    error = json.loads(error_file.read_text("utf-8"))
+    # Half of a surrogate pair can be raised, but neither printed nor written.
+    error["what"] = error["what"].encode("utf-8", "backslashreplace").decode()
+    log = project.cache / "logs" / f"{run.snippet}-{run.scale}-{run.device}.txt"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(error["traceback"] + "\n" + "\n".join(follow.tail), "utf-8", "backslashreplace")
+    if error["place"]:
+        where = Where(project.relative(error["place"]["file"]), error["place"]["line"])
+    return AsrunError(
+        f"{run} {'failed' if error['told'] else 'raised'}: {error['what']}{follow.last_lines()}",
+        where=where,
+        remedy=error["remedy"] or f"the whole traceback is in {project.relative(log)}",
+    )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and everything it started: politely, then not."""
+    if not hasattr(os, "killpg"):
+        process.kill()
+        process.wait()
+        return
+    for sign, patience in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
+        try:
+            os.killpg(process.pid, sign)
+        except (ProcessLookupError, PermissionError):
+            break
+        until = time.monotonic() + patience
+        while time.monotonic() < until and group_alive(process):
+            time.sleep(0.02)
+        if not group_alive(process):
+            break
+    process.wait()
+
+
+def group_alive(process: subprocess.Popen[bytes]) -> bool:
+    """Is anything of the process and what it started still there?"""
+    process.poll()
+    try:
+        os.killpg(process.pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+class Follow:
+    """Reads what a process prints while it runs: lines for the record, and the latest text for whoever watches."""
+
+    def __init__(self, process: subprocess.Popen[bytes], listener: Listener):
+        self.process, self.listener = process, listener
+        self.tail: deque[str] = deque(maxlen=KEPT_LINES)
+        self._out: list[bytes] = []
+        self._stack: list[str] = []
+        self._dumping = False
+        self._threads = [
+            threading.Thread(target=self._read, args=(stream, keep), daemon=True)
+            for stream, keep in ((process.stdout, True), (process.stderr, False))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _read(self, stream: Any, keep: bool) -> None:
+        pending = b""
+        while chunk := stream.read1(65536):
+            if keep:
+                self._out.append(chunk)
+            # A progress bar rewrites its line with carriage returns: each rewrite is news, the last one stays.
+            *parts, pending = re.split(rb"(?<=[\r\n])", pending + chunk)
+            for part in parts:
+                text = part.decode("utf-8", "replace").strip("\r\n")
+                if self._dumping and not keep:
+                    self._stack.append(text)
+                elif text.strip():
+                    if part.endswith(b"\n"):
+                        self.tail.append(text)
+                    self.listener(text)
+        if pending.strip():
+            self.tail.append(pending.decode("utf-8", "replace").strip())
+
+    def printed(self) -> str:
+        return b"".join(self._out).decode("utf-8", "replace").replace("\r\n", "\n").strip("\n")
+
+    def join(self, patience: float) -> None:
+        """Wait until everything that was printed is read, but not for ever."""
+        until = time.monotonic() + patience
+        for thread in self._threads:
+            thread.join(timeout=max(0.0, until - time.monotonic()))
+
+    def dump_stack(self) -> None:
+        """Ask the process where it is: faulthandler answers on standard error."""
+        self._dumping = True
+        if hasattr(signal, "SIGUSR1"):
+            self.process.send_signal(signal.SIGUSR1)
+            time.sleep(0.5)
+
+    def hung_at(self, project: Project) -> str:
+        """Name the innermost frame of the project's own code, from the stack that was dumped."""
+        for line in self._stack:
+            match = re.match(r'\s*File "(.+)", line (\d+) in (.+)', line)
+            if match and any(Path(match[1]).is_relative_to(folder) for folder in folders(project)):
+                return f"; it was at {project.relative(match[1])}:{match[2]}, in {match[3]}"
+        return ""
+
+    def last_lines(self) -> str:
+        lines = [line for line in self.tail if line.strip()]
+        if not lines:
+            return "\n    It printed nothing."
+        return "\n    The last it printed:\n" + "\n".join(f"    | {line[:160]}" for line in lines[-8:])

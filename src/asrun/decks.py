@@ -5,37 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from markdown import Markdown
-
 from asrun.citation import Citation
 from asrun.context import Context
 from asrun.deck import Deck, parse_deck
 from asrun.elements import Links
 from asrun.errors import AsrunError
 from asrun.extension import AsrunExtension
+from asrun.host import make_markdown
 from asrun.slides import render_deck, write_deck
 
 __all__ = ["Rendered", "list_decks", "render", "write"]
-
-_EXTENSIONS = [
-    "abbr",
-    "admonition",
-    "attr_list",
-    "def_list",
-    "footnotes",
-    "md_in_html",
-    "tables",
-    "pymdownx.betterem",
-    "pymdownx.details",
-    "pymdownx.emoji",
-    "pymdownx.highlight",
-    "pymdownx.inlinehilite",
-    "pymdownx.superfences",
-    "pymdownx.tabbed",
-    "pymdownx.tasklist",
-    "pymdownx.tilde",
-]
-_OPTIONS = {"pymdownx.tabbed": {"alternate_style": True}, "pymdownx.highlight": {"use_pygments": True}}
 
 
 @dataclass(frozen=True)
@@ -101,7 +80,7 @@ class _Converter:
             directory_urls=links.directory_urls,
             strict=strict,
         )
-        self.markdown = Markdown(extensions=[*_EXTENSIONS, self.extension], extension_configs=_OPTIONS)
+        self.markdown = make_markdown(context.project, self.extension)
 
     def __call__(self, text: str, line: int) -> str:
         self.extension.setConfig("first_line", line)

@@ -25,7 +25,7 @@ from pymdownx.blocks import BlocksExtension, BlocksProcessor
 from asrun.blocks import BLOCKS
 from asrun.citation import Citation
 from asrun.context import Context
-from asrun.elements import RECORDS_PAGE, Links, citation, element, error_box, record_anchor
+from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, Links, citation, element, error_box, record_anchor
 from asrun.errors import AsrunError, Problems
 from asrun.formats import format_measure
 from asrun.mathml import MathExtension
@@ -215,7 +215,7 @@ class _ValueInline(_Inline):
             number = page.context.literature.published[published[0]]
             entry = page.context.literature.entries[number.cite]
             note = f"{entry.short}, {number.where}: {number.what} ({number.how})"
-            target = page.links.to("references/index.md", number.cite)
+            target = page.links.to(REFERENCES_PAGE, number.cite)
         else:
             return element("span", shown, classes="asrun-value"), m.start(0), m.end(0)
         kind = "asrun-value" if cited.records else "asrun-value asrun-published"

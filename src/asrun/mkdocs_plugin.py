@@ -20,7 +20,7 @@ from mkdocs.utils import get_relative_url
 
 from asrun import decks, mathfont, notebook, slides
 from asrun.context import Context
-from asrun.elements import RECORDS_PAGE, download_link, made_of
+from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of
 from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
 from asrun.pages import front_matter_lines
@@ -31,6 +31,10 @@ __all__ = ["AsrunPlugin"]
 log = get_plugin_logger("asrun")
 
 STYLES = ("palette.css", "fonts.css", "math.css", "site.css")
+GENERATED_PAGES = {
+    RECORDS_PAGE: "# How every figure was made\n\n/// records\n///\n",
+    REFERENCES_PAGE: "# References\n\n/// bibliography\n///\n",
+}
 FONTS = ("inter-latin.woff2", "jetbrains-mono-latin.woff2")
 
 
@@ -74,6 +78,10 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
     @event_priority(-100)
     def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
         """Publish the sources and records that pages link to, and what styles them."""
+        for page, content in GENERATED_PAGES.items():
+            # Values and citations link there, so a project that has not written them gets them all the same.
+            if files.get_file_from_path(page) is None:
+                files.append(File.generated(config, page, content=content))
         for name in (*STYLES, "site.js"):
             files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(slides.ASSETS / name)))
         for name in FONTS:

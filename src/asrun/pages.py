@@ -5,30 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from markdown import Markdown
-
 from asrun import decks
 from asrun.citation import Citation
 from asrun.context import Context
 from asrun.errors import AsrunError
 from asrun.extension import AsrunExtension
+from asrun.host import make_markdown
 from asrun.model import Where
 
 __all__ = ["Read", "front_matter_lines", "read_all", "read_page"]
-
-
-_SHAPE = [
-    "admonition",
-    "attr_list",
-    "def_list",
-    "footnotes",
-    "md_in_html",
-    "tables",
-    "pymdownx.details",
-    "pymdownx.superfences",
-    "pymdownx.tabbed",
-]
-"""The extensions that decide what is code on a page, and what is nested in what."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +45,7 @@ def read_page(path: Path, context: Context) -> Read:
     skip = front_matter_lines(text)
     extension = AsrunExtension(context=context, page=shown, first_line=skip + 1, strict=False)
     try:
-        Markdown(extensions=[*_SHAPE, extension]).convert("\n".join(text.split("\n")[skip:]))
+        make_markdown(context.project, extension).convert("\n".join(text.split("\n")[skip:]))
     except AsrunError as error:
         return Read(path, extension.page.citations, error)
     return Read(path, extension.page.citations)

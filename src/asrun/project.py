@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,8 @@ class Project:
     scales: tuple[str, ...]
     devices: tuple[str, ...]
     minutes: float
+    markdown: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The Markdown extensions that mkdocs.yml names, with their options."""
     uses_asrun: bool = True
     """Whether mkdocs.yml lists the plugin: any other project is left alone."""
 
@@ -131,8 +133,18 @@ def read_project(root: Path) -> Project:
         scales=tuple(options["scales"]),
         devices=tuple(options["devices"]),
         minutes=float(options["minutes"]),
+        markdown=_markdown_extensions(settings.get("markdown_extensions") or []),
         uses_asrun=any(plugin == "asrun" or (isinstance(plugin, dict) and "asrun" in plugin) for plugin in listed),
     )
+
+
+def _markdown_extensions(listed: Any) -> dict[str, dict[str, Any]]:
+    """Return Markdown extensions by name; options whose value only MkDocs can make (`!!python/name:`) are left out."""
+    found: dict[str, dict[str, Any]] = {}
+    for item in [listed] if isinstance(listed, dict) else listed:
+        for name, options in item.items() if isinstance(item, dict) else [(item, None)]:
+            found[name] = {key: value for key, value in (options or {}).items() if value is not None}
+    return found
 
 
 def _check_options(options: dict[str, Any], where: Where) -> None:

@@ -1,0 +1,42 @@
+"""One Markdown for pages and slides: the extensions that mkdocs.yml names, and those that every deck may count on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markdown import Markdown
+
+from asrun.extension import AsrunExtension
+from asrun.project import Project
+
+__all__ = ["make_markdown"]
+
+ALWAYS: dict[str, dict[str, Any]] = {
+    "abbr": {},
+    "admonition": {},
+    "attr_list": {},
+    "def_list": {},
+    "footnotes": {},
+    "md_in_html": {},
+    "tables": {},
+    "pymdownx.details": {},
+    "pymdownx.highlight": {},
+    "pymdownx.superfences": {},
+    "pymdownx.tabbed": {"alternate_style": True},
+}
+"""What decides what is code on a page, and what is nested in what."""
+
+_THE_SITES_OWN = frozenset(["asrun", "meta", "toc"])
+"""Front matter and tables of contents are for the site's pages; asrun is added with its options."""
+
+
+def make_markdown(project: Project, extension: AsrunExtension) -> Markdown:
+    """Make the Markdown instance that converts a page or a slide, with `extension` in it.
+
+    Arguments:
+        project: Its mkdocs.yml may name further extensions, or options for those that are always there.
+        extension: Ours, with the page that it is used for.
+    """
+    options = ALWAYS | project.markdown
+    names = [name for name in options if name not in _THE_SITES_OWN]
+    return Markdown(extensions=[*names, extension], extension_configs={name: options[name] for name in names})

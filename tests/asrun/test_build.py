@@ -1,0 +1,159 @@
+"""Building a site: whole or not at all, from records alone, with every page and deck checked first."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+from pathlib import Path
+
+import pytest
+
+from asrun.build import swap
+from harness import COIN
+
+PAGE = "# A coin\n\nTossed {{ coin.tosses }} times.\n\n/// figure | coin\nHeads.\n///\n\n[Next](next.md)\n"
+SLIDES = (
+    "---\nlesson: index\n---\n# A coin\n\nTossed {{ coin.tosses }} times.\n\nNote: Ask first.\n\n---\n\n## ==Second==\n"
+)
+
+
+@pytest.fixture
+def coin(site):
+    made = site(
+        {
+            "snippets/coin.py": COIN,
+            "docs/index.md": PAGE,
+            "docs/next.md": "# Next\n",
+            "slides/talk.md": SLIDES,
+        }
+    )
+    made.edit("mkdocs.yml", "plugins:", "markdown_extensions: [pymdownx.mark]\nplugins:")
+    return made
+
+
+def site_of(project) -> dict[str, bytes]:
+    folder = project.folder / "site"
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def left_aside(project) -> list[str]:
+    return [path.name for path in project.folder.iterdir() if path.name.startswith(".site")]
+
+
+def test_a_build_runs_what_is_missing_and_the_next_one_runs_nothing(coin):
+    first = coin.run("build")
+    assert first.code == 0, first.err
+    assert "ran     coin (quick, cpu)" in first.out and "ran 1 record" in first.out
+    again = coin.run("build")
+    assert again.code == 0
+    assert "fresh   coin (quick, cpu)" in again.out and "trained nothing" in again.out
+    assert str(coin.folder / "site" / "index.html") in again.out
+    assert left_aside(coin) == []
+
+
+def test_a_page_has_its_value_its_figure_and_what_they_rest_on(coin):
+    coin.run("build")
+    page = site_of(coin)["index.html"].decode()
+    assert "12\u202f345</a> times" in page
+    assert "<svg" in page and "How this was made" in page
+    assert "snippets/coin.py" in page
+    assert "1 value and 1 figure, all checked when it was built" in page
+    assert {"snippets/coin.py", "snippets/records/coin/quick-cpu.json"} <= site_of(coin).keys()
+
+
+def test_a_deck_is_made_of_the_same_records_with_the_same_markdown(coin):
+    coin.run("build")
+    built = site_of(coin)
+    deck = built["slides/talk/index.html"].decode()
+    assert "12\u202f345</a> times" in deck
+    assert "<mark>Second</mark>" in deck, "an extension of mkdocs.yml"
+    assert "Ask first." in deck
+    assert "slides/assets/vendor/reveal.js" in built
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "told"),
+    [
+        ("docs/next.md", "# Next\n\n{{ coin.toses }}\n", "docs/next.md:3: coin (quick, cpu) has no value called toses"),
+        (
+            "docs/next.md",
+            "# Next\n\n/// claim | Never.\ncoin.tosses < 5\n///\n",
+            "docs/next.md:3: this claim does not hold",
+        ),
+        ("docs/next.md", "# Next\n\n[gone](gone.md)\n", "gone.md"),
+        ("docs/next.md", "# Next\n\n$\\nonsense$\n", "docs/next.md:3"),
+        ("slides/talk.md", SLIDES + "\n{{ coin.toses }}\n", "slides/talk.md:14: coin (quick, cpu) has no value"),
+        ("slides/talk.md", "---\nlesson: gone\n---\n# A\n", "belongs to the lesson gone, which does not exist"),
+        ("mkdocs.yml", "site_name: [", "mkdocs.yml"),
+    ],
+)
+def test_a_mistake_anywhere_leaves_the_last_good_site_as_it_is(coin, path, text, told):
+    assert coin.run("build").code == 0
+    before = site_of(coin)
+    coin.write(path, text)
+    failed = coin.run("build")
+    assert failed.code == 1
+    assert told in failed.err
+    assert "Traceback" not in failed.err
+    assert site_of(coin) == before
+    assert left_aside(coin) == []
+
+
+def test_a_snippet_that_fails_leaves_the_last_good_site_as_it_is(coin):
+    coin.run("build")
+    before = site_of(coin)
+    coin.edit("snippets/coin.py", '    print("tossed")', '    raise ValueError("no coin")')
+    failed = coin.run("build")
+    assert failed.code == 1 and "no coin" in failed.err
+    assert site_of(coin) == before
+
+
+def test_without_runs_nothing_is_executed_and_what_is_stale_is_refused_or_marked(coin, tmp_path):
+    coin.run("build")
+    before = site_of(coin)
+    ran = tmp_path / "ran"
+    coin.edit("snippets/coin.py", '    print("tossed")', f'    open({str(ran)!r}, "w")')
+    refused = coin.run("build", "--no-run")
+    assert refused.code == 3
+    assert "coin (quick, cpu) is stale: snippets/coin.py: run changed" in refused.err
+    assert site_of(coin) == before
+    marked = coin.run("build", "--no-run", "--allow-stale")
+    assert marked.code == 0, marked.err
+    assert "Not up to date (stale: snippets/coin.py: run changed)" in site_of(coin)["index.html"].decode()
+    assert not ran.exists()
+
+
+def test_a_second_build_at_the_same_time_says_so(coin):
+    coin.run("build")
+    with (coin.folder / ".asrun" / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        told = coin.run("build")
+    assert told.code == 1 and "another build of this project is running" in told.err
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_swapping_two_folders_leaves_the_new_one(tmp_path: Path, monkeypatch, atomic):
+    if not atomic:
+        monkeypatch.setattr("asrun.build._exchange", lambda one, other: False)
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "page").write_text(name)
+    swap(tmp_path / "new", tmp_path / "old")
+    assert (tmp_path / "old" / "page").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_the_example_for_a_subject_of_your_own_works_as_it_is_printed(site):
+    about = (Path(__file__).parents[2] / "docs" / "about" / "index.md").read_text("utf-8")
+    settings, snippet = (re.search(rf"```{language}\n(.*?)```", about, re.DOTALL)[1] for language in ("yaml", "python"))  # type: ignore[index]
+    value = re.search(r"`(\{\{ coin.*?\}\})`", about)[1]  # type: ignore[index]
+    made = site(
+        {
+            "mkdocs.yml": "site_name: Coins\n" + settings,
+            "snippets/coin.py": snippet,
+            "docs/index.md": f"# Coins\n\nHeads: {value}.\n",
+        }
+    )
+    built = made.run("build")
+    assert built.code == 0, built.err
+    assert re.search(r"Heads: <a [^>]*>\d\d\.\d% ± \d\.\d%</a>", site_of(made)["index.html"].decode())

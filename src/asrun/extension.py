@@ -100,7 +100,7 @@ class AsrunExtension(BlocksExtension):
     def extendMarkdownBlocks(self, md: Markdown, block_mgr: BlocksProcessor) -> None:
         md.registerExtension(self)
         self.context = self.getConfig("context") or Context(find_project())
-        self.math = MathExtension(locate=self._locate)
+        self.math = MathExtension(locate=self._locate, macros=self.context.project.macros)
         self.reset()
         md.preprocessors.register(_MarkPreprocessor(md, self), "asrun-mark", 29)
         md.inlinePatterns.register(_ValueInline(rf"\{{\{{{MARK}(.*?)\}}\}}", md, self), "asrun-value", 185)

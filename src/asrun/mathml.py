@@ -27,13 +27,9 @@ from asrun.positions import MARK, strip_marks
 __all__ = ["MACROS", "MathExtension", "makeExtension"]
 
 MACROS = {
-    # Expectation, variance and the distribution of a mask.
+    # Expectation and variance.
     "E": r"\mathbb{E}",
     "Var": r"\operatorname{Var}",
-    "Bernoulli": r"\operatorname{Bernoulli}",
-    # Probabilities have names, so that no formula needs a bare p that could mean either.
-    "keep": r"\mathrm{keep}",
-    "drop": r"\mathrm{drop}",
     # The reals, and bars that grow with what they hold.
     "R": r"\mathbb{R}",
     "norm": r"\left\lVert #1\right\rVert",

@@ -48,6 +48,7 @@ class AsrunPluginConfig(Config):
     data_variables = config_options.Type(list, default=OPTIONS["data_variables"])
     scales = config_options.Type(list, default=OPTIONS["scales"])
     devices = config_options.Type(list, default=OPTIONS["devices"])
+    macros = config_options.Type(dict, default=OPTIONS["macros"])
     minutes = config_options.Type((int, float), default=OPTIONS["minutes"])
 
 

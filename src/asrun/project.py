@@ -23,14 +23,16 @@ OPTIONS: dict[str, Any] = {
     "scales": ["full", "quick"],
     "devices": ["cuda", "cpu"],
     "minutes": 20,
+    "macros": {},
 }
-"""The options of the `asrun` plugin in mkdocs.yml, with their defaults:
+r"""The options of the `asrun` plugin in mkdocs.yml, with their defaults:
 
 - `snippets`, `slides`, `references`: folders, relative to mkdocs.yml. Records live in `<snippets>/records`.
 - `sources`: folders whose modules are the project's own: their code decides whether a record is fresh.
 - `data_variables`: environment variables that name data folders. Files there are recorded as `$VARIABLE/path`, so that
   a record says the same on every machine.
 - `scales`, `devices`: which record a page shows when there are several: the first that exists.
+- `macros`: commands for formulas beside LaTeX's own and the house's: `{keep: '\mathrm{keep}'}` makes `\keep`.
 - `minutes`: how long a run may take when its snippet's NEEDS does not say.
 """
 
@@ -52,6 +54,7 @@ class Project:
     minutes: float
     markdown: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The Markdown extensions that mkdocs.yml names, with their options."""
+    macros: dict[str, str] = field(default_factory=dict)
     uses_asrun: bool = True
     """Whether mkdocs.yml lists the plugin: any other project is left alone."""
 
@@ -134,6 +137,7 @@ def read_project(root: Path) -> Project:
         devices=tuple(options["devices"]),
         minutes=float(options["minutes"]),
         markdown=_markdown_extensions(settings.get("markdown_extensions") or []),
+        macros=options["macros"],
         uses_asrun=any(plugin == "asrun" or (isinstance(plugin, dict) and "asrun" in plugin) for plugin in listed),
     )
 
@@ -154,6 +158,9 @@ def _check_options(options: dict[str, Any], where: Where) -> None:
         if isinstance(default, list):
             right = isinstance(value, list) and all(isinstance(each, str) for each in value)
             wanted = "a list of names"
+        elif isinstance(default, dict):
+            right = isinstance(value, dict) and all(isinstance(part, str) for pair in value.items() for part in pair)
+            wanted = "texts by name"
         elif isinstance(default, str):
             right, wanted = isinstance(value, str), "the name of a folder"
         else:

@@ -163,7 +163,7 @@ def test_without_page_or_locate_no_place_is_named() -> None:
 @pytest.mark.parametrize(
     ("heading", "entry"),
     [
-        (r"# Why $\frac{1}{1-\drop}$", "Why 1/(1 − drop)"),
+        (r"# Why $\frac{1}{1-\mathrm{drop}}$", "Why 1/(1 − drop)"),
         (r"# $x_i^2 < y$ & more", "x_i^2 &lt; y &amp; more"),
         (r"# A `<b>` and $\sqrt{2}$, $f'$", "A &lt;b&gt; and √2, f′"),
         (r"# $\E[X]$ and $\Var(x)$", "E[X] and Var(x)"),

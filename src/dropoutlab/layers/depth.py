@@ -13,7 +13,7 @@ __all__ = ["StochasticDepth", "depth_drops"]
 def depth_drops(blocks: int, last: float) -> list[float]:
     r"""Return drop rates that grow linearly with depth: :math:`\mathrm{drop}_l = \frac{l}{L} \mathrm{drop}_L`.
 
-    Huang et al. (2016), the linear rule. Early blocks make features that all later ones need, and are dropped less often.
+    Huang et al. (2016), the linear rule. Early blocks make what all later ones need, and are dropped less often.
 
     Arguments:
         blocks: How many residual blocks there are.

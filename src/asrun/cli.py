@@ -89,18 +89,14 @@ def _clip(text: str) -> str:
     return escape(text[:width])
 
 
-def _device_option(command: Any) -> Any:
-    return click.option(
-        "--device",
-        type=click.Choice(["cpu", "cuda"]),
-        help="Where to run; by default on a GPU if there is one and the snippet's NEEDS ask for it.",
-    )(command)
-
-
 @main.command()
 @click.argument("names", nargs=-1)
 @click.option("--scale", help="Which of the snippet's SCALES; by default the cheapest that it has.")
-@_device_option
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    help="Where to run; by default on a GPU if there is one and the snippet's NEEDS ask for it.",
+)
 @click.option("--rerun", is_flag=True, help="Run even what is fresh.")
 @click.option("--redraw", is_flag=True, help="Only draw the figures anew, from the recorded values.")
 @click.option("--labs", is_flag=True, help="Execute the notebooks that are not fresh, too.")

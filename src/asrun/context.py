@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import cached_property
 from typing import Any
 
-from asrun.errors import AsrunError, Exit
+from asrun.errors import AsrunError, Exit, did_you_mean
 from asrun.expression import Evaluation, evaluate
 from asrun.freshness import drawing_condition, record_condition
 from asrun.literature import Literature
@@ -31,8 +30,6 @@ class Context:
         self.project, self.allow_stale = project, allow_stale
         self.store, self.literature = Store(project), Literature(project)
         self._conditions: dict[RunName, Condition] = {}
-        self.used: set[RunName] = set()
-        """Every record looked up since this was last emptied: a page's records."""
 
     @cached_property
     def snippets(self) -> dict[str, Any]:
@@ -54,7 +51,9 @@ class Context:
         Raises:
             AsrunError: when there is no such snippet or no record, or the record is stale and that is not allowed.
         """
-        find_snippet(name, self.project)
+        if name not in self.snippets:
+            # Says what is near; the file of a snippet that there is was read once for all citations.
+            find_snippet(name, self.project)
         record = self.store.best(name, scale)
         if record is None:
             at = f" at scale {scale}" if scale else ""
@@ -68,16 +67,16 @@ class Context:
                 remedy=f"run it again: asrun run {name} --scale {record.run.scale}",
                 exit_code=Exit.STALE,
             )
-        self.used.add(record.run)
         return record
 
     def record(self, name: str, scale: str | None, value: str | None) -> tuple[RunName, dict[str, Any]]:
         """Return a snippet's values for an expression; see `asrun.expression.Lookup`."""
         if name not in self.snippets:
-            near = difflib.get_close_matches(name, [*self.snippets, "published"], n=1)
             raise AsrunError(
                 f"there is no snippet called {name}",
-                remedy=f"did you mean {near[0]}?" if near else f"snippets are: {', '.join(self.snippets)}",
+                remedy=did_you_mean(
+                    name, [*self.snippets, "published"], otherwise=f"snippets are: {', '.join(self.snippets)}"
+                ),
             )
         record = self.best(name, scale)
         if value in record.damaged:
@@ -92,10 +91,9 @@ class Context:
         """Return a published number for an expression."""
         known = self.literature.published
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
             raise AsrunError(
                 f"there is no published number called {key}",
-                remedy=f"did you mean {near[0]}?" if near else f"published.yml has: {', '.join(known) or 'none'}",
+                remedy=did_you_mean(key, known, otherwise=f"published.yml has: {', '.join(known) or 'none'}"),
             )
         number = known[key]
         return Measure(number.values, number.axes, number.labels, frozenset([f"published.{key}"]))
@@ -108,10 +106,11 @@ class Context:
             raise AsrunError(f"{record.run} has no figures", remedy=f"draw them: asrun run {name}")
         figure = figure or next(iter(record.figures))
         if figure not in record.figures:
-            near = difflib.get_close_matches(figure, record.figures, n=1)
             raise AsrunError(
                 f"{name} has no figure called {figure}",
-                remedy=f"did you mean {name}.{near[0]}?" if near else f"it has: {', '.join(record.figures)}",
+                remedy=did_you_mean(
+                    figure, record.figures, otherwise=f"it has: {', '.join(record.figures)}", within=f"{name}."
+                ),
             )
         if damaged := {"figure " + figure} & record.damaged:
             raise AsrunError(

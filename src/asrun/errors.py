@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from enum import IntEnum
 
 from asrun.model import Where
 
-__all__ = ["AsrunError", "Exit", "Problems"]
+__all__ = ["AsrunError", "Exit", "Problems", "did_you_mean"]
 
 
 class Exit(IntEnum):
@@ -55,3 +56,16 @@ class Problems(AsrunError):
             "\n".join(str(error) for error in self.errors) + (f"\n{count} problems" if count > 1 else ""),
             exit_code=max(error.exit_code for error in self.errors),
         )
+
+
+def did_you_mean(name: str, known: Iterable[str], *, otherwise: str, within: str = "") -> str:
+    """Return the remedy for a name that nobody has: the nearest one there is, or what to say when none is near.
+
+    Arguments:
+        name: What was asked for.
+        known: The names there are.
+        otherwise: What introduces them all, as in "it has: a, b".
+        within: What stands before the name where it is written, as in `coin.`.
+    """
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {within}{near[0]}?" if near else otherwise

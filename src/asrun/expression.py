@@ -10,7 +10,6 @@ It is parsed with Python's own parser and evaluated node by node: nothing outsid
 from __future__ import annotations
 
 import ast
-import difflib
 import operator
 import warnings
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from asrun.errors import AsrunError
+from asrun.errors import AsrunError, did_you_mean
 from asrun.measure import SEED, Measure, from_record, plain
 from asrun.statistics import Comparison, compare
 
@@ -224,10 +223,9 @@ class _Evaluator:
     def visit_Call(self, node: ast.Call) -> Measure:
         if isinstance(node.func, ast.Name):
             if node.func.id not in FUNCTIONS:
-                near = difflib.get_close_matches(node.func.id, FUNCTIONS, n=1)
                 raise AsrunError(
                     f"there is no function called {node.func.id}",
-                    remedy=f"did you mean {near[0]}?" if near else f"functions are: {', '.join(FUNCTIONS)}",
+                    remedy=did_you_mean(node.func.id, FUNCTIONS, otherwise=f"functions are: {', '.join(FUNCTIONS)}"),
                 )
             if len(node.args) != 1 or node.keywords:
                 raise AsrunError(f"{node.func.id} takes one value", remedy=f"write {node.func.id}(snippet.value)")

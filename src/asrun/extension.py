@@ -7,7 +7,6 @@ It knows no host: MkDocs, the deck renderer and the tests use the same one.
 
 from __future__ import annotations
 
-import difflib
 import re
 import xml.etree.ElementTree as etree
 from collections.abc import Iterable
@@ -26,7 +25,7 @@ from asrun.blocks import BLOCKS
 from asrun.citation import Citation
 from asrun.context import Context
 from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, Links, citation, element, error_box, record_anchor
-from asrun.errors import AsrunError, Problems
+from asrun.errors import AsrunError, Problems, did_you_mean
 from asrun.formats import format_measure
 from asrun.mathml import MathExtension
 from asrun.model import RunName, Where
@@ -253,10 +252,9 @@ def _not_understood(name: str, known: Iterable[str]) -> AsrunError:
             f"this {name} block was not understood",
             remedy="options are indented by four spaces right under the header, as YAML; the block ends with ///",
         )
-    near = difflib.get_close_matches(name, known, n=1)
     return AsrunError(
         f"there is no block called {name}",
-        remedy=f"did you mean {near[0]}?" if near else f"blocks are: {', '.join(sorted(known))}",
+        remedy=did_you_mean(name, known, otherwise=f"blocks are: {', '.join(sorted(known))}"),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from asrun.errors import AsrunError
 from asrun.fingerprint import compare, file_digest, merge, reach
-from asrun.key import ELSEWHERE, code, locate, plot_code
+from asrun.key import ELSEWHERE, code, folders, locate, plot_code
 from asrun.model import Condition, Digests, Record, RunName, Snippet, State
 from asrun.project import Project
 from asrun.snippet import list_snippets
@@ -96,8 +96,7 @@ def _code_now(project: Project, path: Path, before: dict[str, Digests]) -> dict[
     unreached = [project.root / file for file in before if file not in now and (project.root / file).is_file()]
     if not unreached:
         return now
-    folders = [project.snippets, *project.sources]
-    whole = reach(path, [], folders=folders, root=project.root, also=unreached)
+    whole = reach(path, [], folders=folders(project), root=project.root, also=unreached)
     if all(before.get(file, {}).get(name) == digests[name] for file, digests in now.items() for name in digests):
         # What names lead to is as it was: these modules were seen to be imported without that, and count whole.
         return merge(now, whole)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from asrun.errors import AsrunError
+from asrun.errors import AsrunError, did_you_mean
 
 __all__ = ["SEED", "Measure", "from_record"]
 
@@ -136,11 +135,10 @@ def from_record(values: dict[str, Any], path: list[str], text: str, source: Any)
     for depth, name in enumerate(path):
         if not isinstance(folder, dict) or name not in folder:
             known = [each for each in folder if each != "axes"] if isinstance(folder, dict) else []
-            near = difflib.get_close_matches(name, known, n=1)
             inside = f"{source}" if depth == 0 else ".".join(path[:depth])
             raise AsrunError(
                 f"{inside} has no value called {name}",
-                remedy=f"did you mean {near[0]}?" if near else f"it has: {', '.join(known) or 'no named values'}",
+                remedy=did_you_mean(name, known, otherwise=f"it has: {', '.join(known) or 'no named values'}"),
             )
         within, folder = folder, folder[name]
         if depth:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import keyword
 import math
 import re
 from pathlib import Path
 from typing import Any
 
-from asrun.errors import AsrunError
+from asrun.errors import AsrunError, did_you_mean
 from asrun.model import Snippet, Where
 from asrun.project import Project
 
@@ -35,11 +34,10 @@ def find_snippet(name: str, project: Project, where: Where | None = None) -> Sni
     if path.is_file() and path.parent == project.snippets and path.name == f"{name}.py" and not name.startswith("_"):
         return read_snippet(path, project)
     known = sorted(path.stem for path in project.snippets.glob("[!_]*.py"))
-    near = difflib.get_close_matches(name, known, n=1)
     raise AsrunError(
         f"there is no snippet called {name}",
         where=where,
-        remedy=f"did you mean {near[0]}?" if near else f"snippets are: {', '.join(known) or 'none yet'}",
+        remedy=did_you_mean(name, known, otherwise=f"snippets are: {', '.join(known) or 'none yet'}"),
     )
 
 
@@ -190,11 +188,11 @@ def section(snippet: Snippet, name: str, shown: str, where: Where | None = None)
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
         }
         if name not in definitions:
-            near = difflib.get_close_matches(name, [*marks, *definitions], n=1)
+            known = [*marks, *definitions]
             raise AsrunError(
                 f"{shown} has no section or function called {name}",
                 where=where,
-                remedy=f"did you mean {near[0]}?" if near else f"it has: {', '.join([*marks, *definitions])}",
+                remedy=did_you_mean(name, known, otherwise=f"it has: {', '.join(known)}"),
             )
         node = definitions[name]
         start = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]) - 1

@@ -18,6 +18,7 @@ the median over the repeats, the spread, and the ratio to the loop with slicing.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import multiprocessing
 import os
@@ -32,6 +33,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader, TensorDataset
 
 from dropoutlab.cohort import Cohort, hidden_drop
+from dropoutlab.optimizers import Adam
 from dropoutlab.training import train
 
 DROP, RATE = 0.5, 0.001
@@ -134,11 +136,11 @@ def vmap(work: Work) -> None:
             optimizer.step()
 
 
-def cohort(work: Work) -> None:
+def cohort(work: Work, compile: bool = False) -> None:
     drops = [hidden_drop(DROP, work.widths)] * work.networks
     networks = Cohort(work.widths, drops, list(range(work.networks)))
-    train(networks, *data(work), updates=work.updates, batch=work.batch, learning_rate=RATE, measure={},
-          measure_at=[], progress=iter)  # fmt: skip
+    train(networks, *data(work), updates=work.updates, batch=work.batch, optimizer=Adam(learning_rate=RATE),
+          compile=compile, progress=iter)  # fmt: skip
 
 
 def _share(work: Work, networks: range, ready: multiprocessing.Barrier, done: multiprocessing.Barrier) -> None:  # type: ignore[valid-type]
@@ -168,6 +170,7 @@ def processes(work: Work) -> float:
 
 CONTENDERS: dict[str, Callable[[Work], float | None]] = {
     "dataloader": dataloader, "slicing": slicing, "processes": processes, "vmap": vmap, "cohort": cohort,
+    "compiled": functools.partial(cohort, compile=True),
 }  # fmt: skip
 
 
@@ -215,7 +218,7 @@ def where_time_goes(work: Work) -> dict[str, float]:
 
 def measure(work: Work, repeats: int, names: list[str]) -> dict:
     times: dict[str, list[float]] = {name: [] for name in names}
-    warm = Work(work.name, 2, work.widths, work.batch * 2, 1, work.batch)
+    warm = Work(work.name, work.networks, work.widths, work.batch * 2, 1, work.batch)
     for name in names:
         seconds_of(CONTENDERS[name], warm)
     for _ in range(repeats):

@@ -9,6 +9,9 @@ import torch
 
 from dropoutlab import datasets
 from dropoutlab.cohort import Cohort, hidden_drop
+from dropoutlab.evaluation import Probe
+from dropoutlab.optimizers import Adam
+from dropoutlab.schedules import Linear
 from dropoutlab.training import train
 
 SCALES = {
@@ -44,14 +47,14 @@ def run(*, data, width, seeds, updates, batch):
         *train_set,
         updates=updates,
         batch=batch,
-        learning_rate=0.001,
-        measure={"train": train_set, "test": test_set},
+        optimizer=Adam(learning_rate=0.001, schedule=Linear(updates)),
+        measure={"train": Probe(*train_set), "test": Probe(*test_set)},
         measure_at=[updates * part // 4 for part in (1, 2, 3, 4)],
     )
     # end section
 
     shape = (len(history.updates), len(DROPS), seeds)
-    train_curve, test_curve = (np.array(history.errors[name]).reshape(shape) for name in ("train", "test"))
+    train_curve, test_curve = (history.error[name].reshape(shape) for name in ("train", "test"))
     return {
         "data": images.name,
         "train_examples": len(images.train_x),

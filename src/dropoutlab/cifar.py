@@ -1,16 +1,13 @@
 """CIFAR-10, and its lossy copy, checked before they are trusted.
 
 The binary version is read, and not the one for Python: that one is pickles, which are programs, and this one is bytes.
-As in `dropoutlab.datasets`, files come from a local folder when the environment variable `DROPOUTLAB_DATA` names one,
-and otherwise from their publisher into a cache.
+Its files come from where `dropoutlab.files` finds them: a local folder, or their publisher.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import lzma
-import os
 import re
 import tarfile
 import zlib
@@ -18,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pooch
 
-from dropoutlab.datasets import FOLDER_VARIABLE, DataError
+from dropoutlab.files import DataError, find_file
 
 __all__ = ["CLASSES", "Images", "cifar10", "cifar10_jpeg"]
 
@@ -67,7 +63,7 @@ def cifar10() -> Images:
     Raises:
         DataError: when the archive is missing, cannot be downloaded, or is not the one that was published.
     """
-    path = _archive()
+    path = find_file(f"cifar-10/{_ARCHIVE}", _ARCHIVE_DIGEST, _HOST + _ARCHIVE)
     train, test = [f"data_batch_{number}" for number in range(1, 6)], ["test_batch"]
     batches = {f"cifar-10-batches-bin/{name}.bin": place for place, name in enumerate(train + test)}
     record = 1 + int(np.prod(_SHAPE))
@@ -111,13 +107,10 @@ def cifar10_jpeg() -> Images:
     except ImportError as error:
         raise DataError("The JPEG copy of CIFAR-10 cannot be read without Pillow: run pip install pillow.") from error
 
-    folder = os.environ.get(FOLDER_VARIABLE)
-    if not folder:
-        raise DataError(
-            f"The JPEG copy of CIFAR-10 cannot be downloaded: set {FOLDER_VARIABLE} to a folder that has "
-            f"{next(iter(_JPEG_FILES))}, or use cifar10(), which downloads the original."
-        )
-    path, *label_paths = (_checked(Path(folder).expanduser() / file, digest) for file, digest in _JPEG_FILES.items())
+    path, *label_paths = (
+        find_file(name, digest, None, instead="use cifar10(), which downloads the original")
+        for name, digest in _JPEG_FILES.items()
+    )
     parts = [_labels(label_path) for label_path in label_paths]
     labels = np.concatenate(parts)
     starts = {"train": 0, "test": len(parts[0])}
@@ -168,44 +161,3 @@ def _labels(path: Path) -> np.ndarray:
     if labels.dtype != np.uint8 or labels.ndim != 1 or not labels.size or labels.max() >= len(CLASSES):
         raise DataError(f"{path} is not a list of class numbers: fetch it again.")
     return labels.astype(np.int64)
-
-
-def _archive() -> Path:
-    """Find the archive in the local folder or the cache, fetch it if there is none, and check it."""
-    folder = os.environ.get(FOLDER_VARIABLE)
-    if folder:
-        return _checked(Path(folder).expanduser() / "cifar-10" / _ARCHIVE, _ARCHIVE_DIGEST)
-    try:
-        return Path(
-            pooch.retrieve(
-                _HOST + _ARCHIVE,
-                known_hash=_ARCHIVE_DIGEST,
-                path=Path(pooch.os_cache("dropoutlab")) / "cifar-10",
-                fname=_ARCHIVE,
-                progressbar=True,
-            )
-        )
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"cifar-10/{_ARCHIVE} could not be downloaded from {_HOST} ({type(error).__name__}). Try again later, or "
-            f"set {FOLDER_VARIABLE} to a folder that has cifar-10/{_ARCHIVE}."
-        ) from error
-
-
-def _checked(path: Path, digest: str) -> Path:
-    """Return the path of a file in the local folder, once its content is what it should be."""
-    if not path.is_file():
-        raise DataError(
-            f"{path} does not exist. {FOLDER_VARIABLE} says that the data is there: put the file there, or set "
-            f"{FOLDER_VARIABLE} to the folder that has it."
-        )
-    algorithm, expected = digest.split(":")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
-    if found != expected:
-        kind = {"md5": "MD5", "sha256": "SHA-256"}[algorithm]
-        raise DataError(
-            f"{path} is not the file that is meant: its {kind} starts with {found[:12]}, not {expected[:12]}. "
-            f"Replace it."
-        )
-    return path

@@ -1,26 +1,22 @@
 """Data sets, checked before they are trusted.
 
-Files come from a local folder when the environment variable `DROPOUTLAB_DATA` names one, and otherwise from their
-publishers into a cache, by way of pooch: downloaded under a temporary name, checked against a SHA-256, then moved into
-place. `digits()` ships with scikit-learn and needs neither.
+Their files come from where `dropoutlab.files` finds them: a local folder, or their publishers. `digits()` ships with
+scikit-learn and needs neither.
 """
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import math
-import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pooch
 
-__all__ = ["FOLDER_VARIABLE", "DataError", "Dataset", "digits", "fashion_mnist", "mnist"]
+from dropoutlab.files import DataError, find_file
 
-FOLDER_VARIABLE = "DROPOUTLAB_DATA"
+__all__ = ["Dataset", "digits", "fashion_mnist", "mnist"]
 
 _MNIST_FILES = {
     "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -36,10 +32,6 @@ _FASHION_FILES = {
     "t10k-labels-idx1-ubyte.gz": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
 }
 _FASHION_HOST = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
-
-
-class DataError(Exception):
-    """A data file that cannot be used: the message names it and says what to do."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,7 @@ def digits(*, test: int = 297, seed: int = 0) -> Dataset:
 
 def _idx_dataset(name: str, host: str, files: dict[str, str]) -> Dataset:
     images, labels, test_images, test_labels = (
-        _read_idx(_file(name, file, host, digest)) for file, digest in files.items()
+        _read_idx(find_file(f"{name}/{file}", f"sha256:{digest}", host + file)) for file, digest in files.items()
     )
     train_x, test_x = (a.reshape(len(a), -1).astype(np.float32) / 255 for a in (images, test_images))
     train_y, test_y = (a.astype(np.int64) for a in (labels, test_labels))
@@ -93,40 +85,6 @@ def _idx_dataset(name: str, host: str, files: dict[str, str]) -> Dataset:
         if len(x) != len(y):
             raise DataError(f"{name} has {len(x)} {part} images but {len(y)} labels: fetch its files again.")
     return Dataset(name, train_x, train_y, test_x, test_y)
-
-
-def _file(dataset: str, file: str, host: str, digest: str) -> Path:
-    """Find one file in the local folder or the cache, fetch it if there is none, and check it."""
-    folder = os.environ.get(FOLDER_VARIABLE)
-    if folder:
-        path = Path(folder).expanduser() / dataset / file
-        if not path.is_file():
-            raise DataError(
-                f"{path} does not exist. {FOLDER_VARIABLE} says that the data is in {folder}: put the file there, or "
-                f"unset {FOLDER_VARIABLE} to download it."
-            )
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != digest:
-            raise DataError(
-                f"{path} is not the file that was published: its SHA-256 starts with {found[:12]}, not {digest[:12]}. "
-                f"Replace it, or unset {FOLDER_VARIABLE} to download it."
-            )
-        return path
-    try:
-        return Path(
-            pooch.retrieve(
-                host + file,
-                known_hash=f"sha256:{digest}",
-                path=Path(pooch.os_cache("dropoutlab")) / dataset,
-                fname=file,
-                progressbar=True,
-            )
-        )
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{dataset}/{file} could not be downloaded from {host} ({type(error).__name__}). Try again later, or "
-            f"set {FOLDER_VARIABLE} to a folder that has {dataset}/{file}."
-        ) from error
 
 
 def _read_idx(path: Path) -> np.ndarray:

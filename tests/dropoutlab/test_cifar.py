@@ -15,11 +15,12 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
 
 from dropoutlab import cifar
 from dropoutlab.cifar import CLASSES, cifar10, cifar10_jpeg
-from dropoutlab.datasets import FOLDER_VARIABLE, DataError
+from dropoutlab.files import FOLDER_VARIABLE, DataError
 
 Image = pytest.importorskip("PIL.Image", reason="the JPEG copy is read with Pillow, which is not installed")
 
@@ -143,7 +144,7 @@ def test_a_link_in_the_place_of_a_batch_is_not_followed(tiny, monkeypatch):
 def test_a_download_that_fails_names_the_remedy_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(cifar.pooch, "os_cache", lambda project: tmp_path / project)
+    monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / project)
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
         address = f"http://127.0.0.1:{nobody.getsockname()[1]}/"

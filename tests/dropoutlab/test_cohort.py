@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import pytest
 import reference
@@ -11,8 +12,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from dropoutlab import passes
 from dropoutlab.cohort import Cohort, hidden_drop
+from dropoutlab.evaluation import Probe
 from dropoutlab.masks import Masks, effective_drop
+from dropoutlab.optimizers import SGD, Adam, AdamW
+from dropoutlab.passes import ACTIVATIONS, LOSSES
+from dropoutlab.schedules import Constant, Inverse, Linear, Ramp
 from dropoutlab.training import Batches, train
 
 architectures = st.builds(
@@ -32,11 +38,20 @@ def cohorts(draw, max_runs=4):
     runs = draw(st.integers(1, max_runs))
     drops = [[draw(rates) for _ in widths[:-1]] for _ in range(runs)]
     chosen = [draw(seeds) for _ in range(runs)]
-    return Cohort(widths, drops, chosen, dtype=torch.float64), widths, drops, chosen
+    activation, loss = draw(st.sampled_from(("relu", *ACTIVATIONS))), draw(st.sampled_from((LOSSES[0], *LOSSES)))
+    cohort = Cohort(widths, drops, chosen, activation=activation, loss=loss, dtype=torch.float64)
+    return cohort, widths, drops, chosen
 
 
 def gaussian(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def targets(cohort, *shape, seed=0):
+    """Class numbers, or numbers between 0 and 1: whatever the cohort's loss is about."""
+    if cohort.loss == "cross_entropy":
+        return labels(*shape, classes=cohort.widths[-1], seed=seed)
+    return gaussian(*shape, cohort.widths[-1], seed=seed).sigmoid()
 
 
 def labels(*shape, classes, seed=0):
@@ -46,6 +61,21 @@ def labels(*shape, classes, seed=0):
 def network(cohort, run):
     """Weights (in, out) and biases (out,) of one run, as copies."""
     return [w[run].clone() for w in cohort.weights], [b[run, 0].clone() for b in cohort.biases]
+
+
+def disturb(cohort):
+    for place, view in enumerate((*cohort.weights, *cohort.biases)):
+        view += 0.1 * gaussian(*view.shape, seed=place)
+
+
+def state(cohort):
+    """All parameters, end to end."""
+    return torch.cat([view.flatten() for view in (*cohort.weights, *cohort.biases)])
+
+
+def slopes(cohort):
+    """All gradients, end to end."""
+    return torch.cat([view.flatten() for view in (*cohort.weight_gradients, *cohort.bias_gradients)])
 
 
 def masks_alone(seed, drops, widths, examples, update):
@@ -66,9 +96,9 @@ def assert_same(ours, theirs):
 @given(cohorts(), st.integers(1, 7), st.integers(0, 10**6))
 def test_loss_and_gradient_are_those_of_autograd(drawn, examples, update):
     cohort, widths, drops, seeds = drawn
-    x, y = gaussian(cohort.runs, examples, widths[0]), labels(cohort.runs, examples, classes=widths[-1])
+    x, y = gaussian(cohort.runs, examples, widths[0]), targets(cohort, cohort.runs, examples)
     # Biases start at 0; these do not, so that an error in their use can be seen.
-    cohort.parameters.add_(0.1 * gaussian(len(cohort.parameters), seed=1))
+    disturb(cohort)
     losses = cohort.backpropagate(x, y, update)
     assert losses.shape == (cohort.runs,)
     for run, (row, seed) in enumerate(zip(drops, seeds, strict=True)):
@@ -76,8 +106,9 @@ def test_loss_and_gradient_are_those_of_autograd(drawn, examples, update):
         for tensor in (*weights, *biases):
             tensor.requires_grad_()
         masks = masks_alone(seed, row, widths, examples, update)
-        logits = reference.forward(weights, biases, x[run], masks, [effective_drop(d) for d in row])
-        loss = functional.cross_entropy(logits, y[run])
+        rates = [effective_drop(d) for d in row]
+        outputs = reference.forward(weights, biases, x[run], masks, rates, cohort.activation)
+        loss = reference.LOSSES[cohort.loss](outputs, y[run])
         loss.backward()
         assert_same(losses[run], loss.detach())
         for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
@@ -85,26 +116,65 @@ def test_loss_and_gradient_are_those_of_autograd(drawn, examples, update):
             assert_same(cohort.bias_gradients[layer][run, 0], bias.grad)
 
 
+settings_of_a_run = st.fixed_dictionaries(
+    {
+        "learning_rate": st.floats(0.001, 0.05),
+        "weight_decay": st.sampled_from([0.0, 0.0, 0.01]),
+        "max_norm": st.sampled_from([math.inf, 1.0, 0.3]),
+        "momentum": st.sampled_from([0.0, 0.5, 0.9]),
+    }
+)
+
+
+@st.composite
+def optimizers(draw, runs):
+    """An optimiser, with settings that differ from run to run, and what each run's plain network is to use."""
+    chosen = [draw(settings_of_a_run) for _ in range(runs)]
+    schedule = draw(st.sampled_from([Constant(), Linear(12), Inverse(5)]))
+    shared = {name: [each[name] for each in chosen] for name in ("learning_rate", "weight_decay", "max_norm")}
+    kind, averaging, ramp = draw(st.sampled_from([SGD, Adam, AdamW])), draw(st.booleans()), draw(st.booleans())
+    if kind is not SGD:
+        plain = {Adam: torch.optim.Adam, AdamW: torch.optim.AdamW}[kind]
+        return kind(**shared, schedule=schedule), [
+            (reference.adaptive(plain, scaled(each, schedule), weight_decay=each["weight_decay"]), each["max_norm"])
+            for each in chosen
+        ]
+    momentum = Ramp(0.5, 0.9, 6) if ramp else [each["momentum"] for each in chosen]
+    return SGD(**shared, schedule=schedule, momentum=momentum, averaging=averaging), [
+        (
+            reference.descent(
+                scaled(each, schedule),
+                momentum if ramp else constant(each["momentum"]),
+                averaging=averaging,
+                weight_decay=each["weight_decay"],
+            ),
+            each["max_norm"],
+        )
+        for each in chosen
+    ]
+
+
+def constant(value):
+    return lambda update: value
+
+
+def scaled(each, schedule):
+    return lambda update: each["learning_rate"] * schedule(update)
+
+
 @given(cohorts(max_runs=3), st.integers(1, 12), st.data())
 def test_a_run_of_a_cohort_is_that_network_trained_alone(drawn, updates, data):
     cohort, widths, drops, seeds = drawn
+    optimizer, plain = data.draw(optimizers(cohort.runs))
     examples = data.draw(st.integers(1, 20))
     size = data.draw(st.integers(1, examples))
-    x, y = gaussian(examples, widths[0]), labels(examples, classes=widths[-1])
+    x, y = gaussian(examples, widths[0]), targets(cohort, examples)
     starts = [network(cohort, run) for run in range(cohort.runs)]
-    history = train(
-        cohort,
-        x,
-        y,
-        updates=updates,
-        batch=size,
-        learning_rate=0.02,
-        measure={"all": (x, y)},
-        measure_at=[updates],
-        progress=lambda numbers: numbers,
-    )
+    history = train(cohort, x, y, updates=updates, batch=size, optimizer=optimizer,
+                    measure={"all": Probe(x, y)}, measure_at=[updates], progress=iter)  # fmt: skip
     for run, (row, seed) in enumerate(zip(drops, seeds, strict=True)):
         batches = Batches([seed], examples, size)
+        inner, max_norm = plain[run]
         weights, biases, losses = reference.train(
             *starts[run],
             x,
@@ -113,14 +183,17 @@ def test_a_run_of_a_cohort_is_that_network_trained_alone(drawn, updates, data):
             masks=lambda update: masks_alone(seed, row, widths, size, update),  # noqa: B023 (called in this turn)
             rows=lambda update: batches.at(update)[0],  # noqa: B023
             updates=updates,
-            learning_rate=0.02,
+            optimizer=inner,
+            activation=cohort.activation,
+            loss=cohort.loss,
+            max_norm=max_norm,
         )
         # Adam divides by |gradient| + 1e-8, so a rounding error of 1e-16 in a gradient near 0 moves a weight by up to
-        # 1e-8 learning rates; twelve updates at 0.02 stay well below 1e-7.
+        # 1e-8 learning rates; twelve updates at 0.05 stay well below 1e-7.
         for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-            torch.testing.assert_close(cohort.weights[layer][run], weight, rtol=0, atol=1e-7)
-            torch.testing.assert_close(cohort.biases[layer][run, 0], bias, rtol=0, atol=1e-7)
-        assert history.loss[-1][run] == pytest.approx(sum(losses) / updates, abs=1e-6)
+            torch.testing.assert_close(cohort.weights[layer][run], weight, rtol=1e-9, atol=1e-7)
+            torch.testing.assert_close(cohort.biases[layer][run, 0], bias, rtol=1e-9, atol=1e-7)
+        assert history.training_loss[-1][run] == pytest.approx(sum(losses) / updates, rel=1e-6, abs=1e-6)
 
 
 # Evaluation
@@ -129,12 +202,12 @@ def test_a_run_of_a_cohort_is_that_network_trained_alone(drawn, updates, data):
 @given(cohorts(), st.integers(1, 7))
 def test_prediction_is_a_plain_network_without_dropout(drawn, examples):
     cohort, widths, *_ = drawn
-    cohort.parameters.add_(0.1 * gaussian(len(cohort.parameters), seed=1))
+    disturb(cohort)
     x = gaussian(examples, widths[0])
     logits = cohort.predict(x)
     assert logits.shape == (cohort.runs, examples, widths[-1])
     for run in range(cohort.runs):
-        assert_same(logits[run], reference.forward(*network(cohort, run), x))
+        assert_same(logits[run], reference.forward(*network(cohort, run), x, activation=cohort.activation))
 
 
 @given(cohorts(), st.integers(1, 7))
@@ -143,21 +216,22 @@ def test_each_run_may_predict_examples_of_its_own(drawn, examples):
     x = gaussian(cohort.runs, examples, widths[0])
     logits = cohort.predict(x)
     for run in range(cohort.runs):
-        assert_same(logits[run], reference.forward(*network(cohort, run), x[run]))
+        assert_same(logits[run], reference.forward(*network(cohort, run), x[run], activation=cohort.activation))
 
 
 @given(cohorts())
 def test_prediction_leaves_its_inputs_and_the_network_alone(drawn):
     cohort, widths, *_ = drawn
     x = gaussian(5, widths[0])
-    x_before, before = x.clone(), cohort.parameters.clone()
+    x_before, before = x.clone(), state(cohort)
     cohort.predict(x)
-    assert torch.equal(x, x_before) and torch.equal(cohort.parameters, before)
+    assert torch.equal(x, x_before) and torch.equal(state(cohort), before)
 
 
 def test_prediction_uses_no_randomness():
     silent, noisy = (Cohort([6, 8, 7, 3], [[drop] * 3] * 2, [1, 2], dtype=torch.float64) for drop in (0.0, 0.9))
-    noisy.parameters.copy_(silent.parameters)
+    for ours, theirs in zip(noisy.weights, silent.weights, strict=True):
+        ours.copy_(theirs)
     x = gaussian(9, 6)
     torch.manual_seed(1)
     before = torch.get_rng_state()
@@ -173,9 +247,9 @@ def test_prediction_uses_no_randomness():
 def test_backpropagation_leaves_its_inputs_and_the_network_alone():
     cohort = Cohort([6, 8, 3], [[0.4, 0.4]] * 2, [1, 2], dtype=torch.float64)
     x, y = gaussian(2, 4, 6), labels(2, 4, classes=3)
-    kept = x.clone(), y.clone(), cohort.parameters.clone()
+    kept = x.clone(), y.clone(), state(cohort)
     cohort.backpropagate(x, y, update=0)
-    for now, before in zip((x, y, cohort.parameters), kept, strict=True):
+    for now, before in zip((x, y, state(cohort)), kept, strict=True):
         assert torch.equal(now, before)
 
 
@@ -183,11 +257,11 @@ def test_backpropagating_twice_replaces_the_gradient_and_does_not_add_to_it():
     cohort = Cohort([6, 8, 3], [[0.4, 0.4]], [1], dtype=torch.float64)
     x, y = gaussian(1, 4, 6), labels(1, 4, classes=3)
     cohort.backpropagate(x, y, update=3)
-    first = cohort.gradient.clone()
+    first = slopes(cohort)
     cohort.backpropagate(2 * x, y, update=4)
-    assert not torch.equal(first, cohort.gradient)
+    assert not torch.equal(first, slopes(cohort))
     cohort.backpropagate(x, y, update=3)
-    assert torch.equal(first, cohort.gradient)
+    assert torch.equal(first, slopes(cohort))
 
 
 # Dropout itself
@@ -233,7 +307,7 @@ def test_the_mean_over_masks_of_the_first_hidden_layer_is_its_activation_in_eval
 @given(cohorts(max_runs=2), st.integers(1, 3), st.integers(0, 1000))
 def test_a_unit_that_every_example_drops_has_a_gradient_of_exactly_zero(drawn, examples, update):
     cohort, widths, drops, seeds = drawn
-    x, y = gaussian(cohort.runs, examples, widths[0]), labels(cohort.runs, examples, classes=widths[-1])
+    x, y = gaussian(cohort.runs, examples, widths[0]), targets(cohort, cohort.runs, examples)
     cohort.backpropagate(x, y, update)
     for run, (row, seed) in enumerate(zip(drops, seeds, strict=True)):
         for layer, mask in enumerate(masks_alone(seed, row, widths, examples, update)):
@@ -249,7 +323,7 @@ def test_dropping_everything_gives_finite_numbers(drops, seed):
     assume(1.0 in drops)
     widths = [6, 8, 7, 4]
     cohort = Cohort(widths, [drops, [0.2, 0.2, 0.2]], [seed, seed], dtype=torch.float64)
-    assert torch.isfinite(cohort.parameters).all()
+    assert torch.isfinite(state(cohort)).all()
     x, y = gaussian(10, 6), labels(10, classes=4)
     loss = cohort.backpropagate(x[:5].expand(2, 5, 6), y[:5].expand(2, 5), update=0)
     # Nothing comes through, and biases start at 0: each class is as likely as another.
@@ -257,18 +331,8 @@ def test_dropping_everything_gives_finite_numbers(drops, seed):
     first_gone = drops.index(1.0)
     for layer in range(first_gone + 1):
         assert (cohort.weight_gradients[layer][0] == 0).all()
-    train(
-        cohort,
-        x,
-        y,
-        updates=5,
-        batch=5,
-        learning_rate=0.01,
-        measure={},
-        measure_at=[],
-        progress=lambda numbers: numbers,
-    )
-    assert torch.isfinite(cohort.parameters).all() and torch.isfinite(cohort.predict(x)).all()
+    train(cohort, x, y, updates=5, batch=5, optimizer=Adam(learning_rate=0.01), progress=iter)
+    assert torch.isfinite(state(cohort)).all() and torch.isfinite(cohort.predict(x)).all()
 
 
 def test_dropping_everything_lets_none_of_a_million_units_through():
@@ -287,7 +351,7 @@ def test_a_silent_layer_in_one_run_does_not_silence_another():
     x, y = gaussian(2, 5, 6), labels(2, 5, classes=4)
     both.backpropagate(x, y, update=0)
     alone.backpropagate(x[1:], y[1:], update=0)
-    assert alone.gradient.abs().max() > 0
+    assert slopes(alone).abs().max() > 0
     for ours, theirs in zip(both.weight_gradients, alone.weight_gradients, strict=True):
         assert_same(ours[1], theirs[0])
 
@@ -296,6 +360,85 @@ def test_different_updates_use_different_masks():
     cohort = Cohort([6, 50, 4], [[0.0, 0.5]], [0], dtype=torch.float64)
     x, y = gaussian(1, 5, 6), labels(1, 5, classes=4)
     assert len({cohort.backpropagate(x, y, update).item() for update in range(20)}) == 20
+
+
+# Networks that are not quite of one shape
+
+
+@given(st.data(), st.sampled_from(ACTIVATIONS), rates, rates, st.integers(1, 8))
+def test_a_run_that_lacks_units_is_the_smaller_network(data, activation, first, second, updates):
+    widths, examples, size = [5, 7, 6, 3], 9, 4
+    sizes = data.draw(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 7), st.integers(1, 6)), min_size=1))
+    sizes = sizes[:3]
+    units = [
+        torch.stack([torch.arange(width) < each[layer] for each in sizes]) for layer, width in enumerate(widths[:3])
+    ]
+    drops = [[first, second, second]] * len(sizes)
+    cohort = Cohort(widths, drops, range(len(sizes)), activation=activation, units=units, dtype=torch.float64)
+    x, y = gaussian(examples, 5), labels(examples, classes=3)
+    optimizer = SGD(learning_rate=0.05, momentum=0.9, weight_decay=0.01)
+    smaller = []
+    for run, each in enumerate(sizes):
+        small = Cohort([*each, 3], drops[:1], [run], activation=activation, dtype=torch.float64)
+        rows, columns = [*each, 3][:-1], [*each, 3][1:]
+        for layer, (i, o) in enumerate(zip(rows, columns, strict=True)):
+            small.weights[layer][0] = cohort.weights[layer][run, :i, :o]
+        smaller.append(small)
+        train(small, x[:, : each[0]], y, updates=updates, batch=size, optimizer=optimizer, progress=iter)
+    train(cohort, x, y, updates=updates, batch=size, optimizer=optimizer, progress=iter)
+    outputs, dropped = cohort.predict(x), cohort.predict(x, sample=3)
+    for run, (each, small) in enumerate(zip(sizes, smaller, strict=True)):
+        assert_same(outputs[run], small.predict(x[:, : each[0]])[0])
+        assert_same(dropped[run], small.predict(x[:, : each[0]], sample=3)[0])
+
+
+def test_a_missing_unit_is_not_counted_as_fan_in():
+    units = [torch.arange(200).unsqueeze(0) < 50, None]
+    cohort = Cohort([200, 300, 3], [[0.0, 0.0]], [0], units=units, dtype=torch.float64)
+    assert (cohort.weights[0][:, 50:] == 0).all()
+    assert cohort.weights[0][:, :50].square().mean().item() == pytest.approx(2 / 50, rel=0.1)
+
+
+def test_units_of_another_shape_are_refused_with_the_shape_that_would_do():
+    with pytest.raises(ValueError, match=r"units\[1\] must be \(2 runs, 4 units\), not \(2, 5\)"):
+        Cohort([3, 4, 2], [[0, 0]] * 2, [0, 1], units=[None, torch.ones(2, 5)])
+
+
+# Compiled passes
+
+
+@pytest.fixture
+def compiler():
+    """Skip where torch.compile has no C++ compiler to call."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if passes.compiled() is None:
+            pytest.skip("needs a C++ compiler")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("compiler")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_compiling_changes_no_bit_of_the_result(dtype):
+    x, y = gaussian(40, 6), labels(40, classes=3)
+    results = []
+    for compile in (False, True):
+        cohort = Cohort([6, 9, 5, 3], [[0.2, 0.5, 0.3], [0, 0.9, 0], [0, 1, 0]], [1, 2, 1], dtype=dtype)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            train(cohort, x, y, updates=20, batch=7, optimizer=Adam(learning_rate=0.01), compile=compile, progress=iter)
+        results.append(state(cohort))
+    assert torch.equal(*results)
+
+
+def test_without_a_compiler_training_goes_on_and_says_so(monkeypatch):
+    def broken(function, **options):
+        raise RuntimeError("no compiler here")
+
+    monkeypatch.setattr(torch, "compile", broken)
+    monkeypatch.setattr(passes, "compiled", passes.compiled.__wrapped__)
+    with pytest.warns(UserWarning, match="without compiled passes, and slower: no compiler here"):
+        assert passes.compiled() is None
 
 
 # Initial weights
@@ -353,7 +496,7 @@ def test_three_layers_start_with_activations_of_the_size_of_their_inputs(drop):
 @given(seeds)
 def test_float32_starts_at_the_rounded_weights_of_float64(seed):
     exact, rounded = (Cohort([4, 9, 3], [[0.2, 0.7]], [seed], dtype=dtype) for dtype in (torch.float64, torch.float32))
-    torch.testing.assert_close(rounded.parameters, exact.parameters.float(), rtol=1e-6, atol=0)
+    torch.testing.assert_close(state(rounded), state(exact).float(), rtol=1e-6, atol=0)
 
 
 def test_a_new_cohort_does_not_move_the_global_random_state():
@@ -403,6 +546,6 @@ def test_a_minibatch_for_each_run_is_required(x, y):
 
 def test_training_leaves_the_weights_open_to_inspection():
     cohort = Cohort([3, 2], [[0.0]], [0])
-    train(cohort, torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64), updates=1, batch=2, learning_rate=0.1,
-          measure={}, measure_at=[], progress=iter)  # fmt: skip
+    x, y = torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64)
+    train(cohort, x, y, updates=1, batch=2, optimizer=Adam(learning_rate=0.1), progress=iter)
     assert cohort.weights[0].numpy().shape == (1, 3, 2)

@@ -16,12 +16,14 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dropoutlab import datasets
-from dropoutlab.datasets import FOLDER_VARIABLE, DataError, digits, fashion_mnist, mnist
+from dropoutlab.datasets import digits, fashion_mnist, mnist
+from dropoutlab.files import FOLDER_VARIABLE, DataError
 
 NAMES = [
     "train-images-idx3-ubyte.gz",
@@ -262,7 +264,7 @@ def cache(tmp_path, monkeypatch):
     """No local folder, no proxy, and an empty cache."""
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(datasets.pooch, "os_cache", lambda project: tmp_path / project)
+    monkeypatch.setattr(pooch, "os_cache", lambda project: tmp_path / project)
     yield tmp_path / "dropoutlab" / "mnist"
     gc.collect()  # progress bars of failed downloads say their last word now, and not below the report
 

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dropoutlab.masks import LEVELS, Masks, effective_drop
+from dropoutlab.masks import LEVELS, UNITS, Masks, effective_drop, kept, limits
 
 rates = st.floats(0, 1, allow_nan=False)
 seeds = st.integers(-(2**31), 2**48)
@@ -153,13 +153,35 @@ def test_equal_seeds_give_nested_masks(seed, drops, layer, update):
         assert (fewer <= more).all(), "a unit that a higher rate keeps is kept by a lower one"
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (3, 5), (5, 3), (101, 97)])
-def test_an_odd_number_of_units_uses_half_of_its_last_word(shape):
+@given(seeds, layers, updates, shapes, st.integers(1, 5))
+def test_a_wider_layer_does_not_change_the_masks_of_its_first_units(seed, layer, update, shape, more):
     examples, units = shape
-    odd = draw([4, 9], [0.5, 0.2], shape=shape)
-    assert odd.shape == (2, *shape)
-    even = draw([4, 9], [0.5, 0.2], shape=(1, examples * units + 1))
-    assert torch.equal(odd.flatten(1), even.flatten(1)[:, :-1])
+    narrow = draw([seed], [0.4], layer=layer, update=update, shape=shape)
+    wide = draw([seed], [0.4], layer=layer, update=update, shape=(examples, units + more))
+    assert torch.equal(narrow, wide[:, :, :units])
+
+
+@given(seeds, layers, updates, shapes, st.integers(1, 100_000))
+def test_a_data_set_in_parts_sees_the_masks_of_the_whole(seed, layer, update, shape, first):
+    examples, units = shape
+    masks, drop = Masks([seed]), torch.tensor([0.4])
+    part = masks.keep(layer, update, shape, drop, first=first)
+    for example in range(examples):
+        words = [reference.word16(seed, layer, update, first + example, unit) for unit in range(units)]
+        assert part[0, example].tolist() == [word >= round(0.4 * LEVELS) for word in words]
+
+
+@given(st.lists(st.tuples(seeds, rates), min_size=1, max_size=4), layers, updates, shapes, st.integers(0, 9))
+def test_the_expression_for_compilers_draws_the_same_bits(runs, layer, update, shape, first):
+    masks, drop = Masks([s for s, _ in runs]), torch.tensor([effective_drop(d) for _, d in runs])
+    one = kept(*masks.keys(layer, update, first), limits(drop), *shape)
+    assert torch.equal(one, masks.keep(layer, update, shape, drop, first=first))
+
+
+@pytest.mark.parametrize(("shape", "first"), [((1, UNITS + 1), 0), ((2 * UNITS + 1, 1), 0), ((1, 1), 2 * UNITS)])
+def test_more_than_there_are_counters_for_is_refused(shape, first):
+    with pytest.raises(ValueError, match="at most 131072 examples of 65536 units"):
+        Masks([0]).keep(0, 0, shape, torch.tensor([0.5]), first=first)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -237,9 +259,9 @@ def assert_uniform(cells, count):
     assert abs(statistic - (count - 1)) < 5 * math.sqrt(2 * (count - 1))
 
 
-def words16(seed, *, layer=0, update=0, count=2**21):
+def words16(seed, *, layer=0, update=0, shape=(1024, 2048)):
     """The 16-bit words behind the masks, as numbers from 0 to 65 535."""
-    words = Masks([seed])._words(layer, update, count // 2).view(torch.int16)[0]
+    words = Masks([seed])._words(layer, update, shape).view(torch.int16).flatten()
     return words.long() + 2**15
 
 
@@ -250,7 +272,7 @@ def test_words_of_16_bits_are_uniform(coordinates):
 
 def test_first_words_of_many_updates_are_uniform():
     masks = Masks(range(64))
-    words = torch.cat([masks._words(0, update, 16).view(torch.int16).flatten() for update in range(1024)])
+    words = torch.cat([masks._words(0, update, (2, 16)).view(torch.int16).flatten() for update in range(1024)])
     assert_uniform(words.long() + 2**15, LEVELS)
 
 
@@ -281,14 +303,14 @@ def test_the_plain_hashes_give_their_published_outputs():
 @given(seeds, layers, updates, st.integers(1, 9), st.integers(1, 9), st.integers(0, LEVELS - 1))
 def test_a_unit_is_dropped_when_its_word_falls_below_the_rate(seed, layer, update, examples, units, level):
     kept = draw([seed], [level / LEVELS], layer=layer, update=update, shape=(examples, units))
-    words = [reference.word16(seed, layer, update, position) for position in range(examples * units)]
+    words = [reference.word16(seed, layer, update, e, unit) for e in range(examples) for unit in range(units)]
     assert kept.flatten().tolist() == [word >= level for word in words]
 
 
 @given(seeds, layers, updates, st.integers(1, 40), st.data())
 def test_a_rate_of_exactly_a_units_word_keeps_it_and_the_next_drops_it(seed, layer, update, units, data):
     position = data.draw(st.integers(0, units - 1))
-    word = reference.word16(seed, layer, update, position)
+    word = reference.word16(seed, layer, update, 0, position)
     at, above = draw([seed] * 2, [word / LEVELS, (word + 1) / LEVELS], layer=layer, update=update, shape=(1, units))
     assert at[0, position]
     assert not above[0, position] or word == LEVELS - 1  # a rate of 1 is not for masks

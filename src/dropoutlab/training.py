@@ -164,30 +164,32 @@ def train(
     if stopping and stopping.by == "error" and cohort.loss != "cross_entropy":
         raise ValueError('early stopping by "error" needs classes; this cohort has by="loss"')
     training = _Training(cohort, x, y, batch, optimizer, measure, stopping)
-    first, saved = 0, time.monotonic()
-    path = what = None
+    first, path, what = 0, None, None
     if checkpoint is not None or checkpoints.FOLDER_VARIABLE in os.environ:
         what = training.described(updates, points)
         path = Path(checkpoint) if checkpoint is not None else checkpoints.named(what)
         first = training.go_on(checkpoints.load(path, what, cohort.device))
     if compile or (compile is None and _compiling_pays(cohort, batch * (updates - first))):
         cohort.compile()
+    due = time.monotonic() + _SAVE_EVERY
     for update in progress(range(first, updates)):
         training.advance(update)
         done, over = update + 1, update + 1 == updates
         if done in points:
             training.measure(done)
             over = over or training.all_stopped()
-        if path and what and (over or time.monotonic() - saved > _SAVE_EVERY):
+        if path and what and (over or time.monotonic() > due):
+            began = time.monotonic()
             checkpoints.save(path, what, training.state(updates if over else done))
-            saved = time.monotonic()
+            # Large ones are written less often: no more than a thirtieth of the time goes into saving.
+            due = time.monotonic() + _SAVE_EVERY * max(1.0, time.monotonic() - began)
         if over and done < updates:
             break
     return training.finished()
 
 
 _SAVE_EVERY = 30.0
-"""Seconds between checkpoints."""
+"""Seconds between checkpoints, of those that take no more than a second to write."""
 
 
 def _compiling_pays(cohort: Networks, examples: int) -> bool:

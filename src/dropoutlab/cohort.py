@@ -156,26 +156,22 @@ class Cohort(Networks):
         )  # fmt: skip
 
     def _draw_weights(self) -> None:
-        gain = 2.0 if self.activation == "relu" else 1.0
         for run, seed in enumerate(self.masks.seeds):
             generator = torch.Generator().manual_seed(mixed(seed, _WEIGHTS))
             for layer, weight in enumerate(self.weights):
-                drawn = torch.randn(weight.shape[1:], generator=generator, dtype=torch.float64)
-                rows = self._of(run, layer)
-                fan_in = self.widths[layer] if rows is None else max(int(rows.sum()), 1)
-                last = layer == len(self.weights) - 1
-                drawn *= ((1.0 if last and self.activation != "relu" else gain) / fan_in) ** 0.5
-                weight[run] = (drawn * float(1 - self.drops[run, layer]) ** 0.5).to(self.dtype)
-                if rows is not None:
-                    weight[run] *= rows.view(-1, 1)
-                columns = None if last else self._of(run, layer + 1)
-                if columns is not None:
-                    weight[run] *= columns
+                # Drawn for the units that there are, so that a run is the same network without room for more.
+                rows, columns = self._units_of(run, layer), self._units_of(run, layer + 1)
+                drawn = torch.randn(len(rows), len(columns), generator=generator, dtype=torch.float64)
+                gain = 2.0 if self.activation == "relu" else 1.0
+                drawn *= (gain / max(len(rows), 1)) ** 0.5 * float(1 - self.drops[run, layer]) ** 0.5
+                weight[run, rows.unsqueeze(1), columns] = drawn.to(self.dtype).to(self.device)
 
-    def _of(self, run: int, layer: int) -> torch.Tensor | None:
-        """Which units of a layer one run has."""
-        present = self._present[layer]
-        return None if present is None else present[run, 0]
+    def _units_of(self, run: int, layer: int) -> torch.Tensor:
+        """Return the numbers of the units that one run has in a layer."""
+        present = self._present[layer] if layer < len(self._present) else None
+        if present is None:
+            return torch.arange(self.widths[layer], device=self.device)
+        return present[run, 0].nonzero().squeeze(1)
 
     def described(self) -> str:
         units = [None if present is None else present.squeeze(1).tolist() for present in self._present]

@@ -380,9 +380,9 @@ def test_a_run_that_lacks_units_is_the_smaller_network(data, activation, first, 
     smaller = []
     for run, each in enumerate(sizes):
         small = Cohort([*each, 3], drops[:1], [run], activation=activation, dtype=torch.float64)
-        rows, columns = [*each, 3][:-1], [*each, 3][1:]
-        for layer, (i, o) in enumerate(zip(rows, columns, strict=True)):
-            small.weights[layer][0] = cohort.weights[layer][run, :i, :o]
+        for ours, theirs in zip(cohort.weights, small.weights, strict=True):
+            assert torch.equal(ours[run, : theirs.shape[1], : theirs.shape[2]], theirs[0])
+            assert ours[run].count_nonzero() == theirs.count_nonzero()
         smaller.append(small)
         train(small, x[:, : each[0]], y, updates=updates, batch=size, optimizer=optimizer, progress=iter)
     train(cohort, x, y, updates=updates, batch=size, optimizer=optimizer, progress=iter)

@@ -16,7 +16,16 @@ def test_every_contender_does_the_work(name):
 def test_a_measurement_tells_ratios_and_where_the_time_goes():
     told = trainer.measure(TINY, 1, ["slicing", "cohort"])
     assert told["contenders"]["slicing"]["faster_than_slicing"] == 1
-    assert sum(told["cohort_time"].values()) == pytest.approx(1, abs=0.01)
+    assert sum(told["time_goes_to"]["cohort"].values()) == pytest.approx(1, abs=0.01)
+    trainer.tell(told)
+
+
+def test_a_loop_that_is_timed_in_part_is_told_as_a_whole(monkeypatch):
+    clock = iter([10.0, 12.0])
+    monkeypatch.setattr(trainer.time, "perf_counter", lambda: next(clock))
+    trained = []
+    seconds = trainer.looped(trainer.replace(TINY, looped=1), trained.append, None)
+    assert trained == [0] and seconds == 2.0 * TINY.networks
 
 
 def test_the_work_is_counted_in_products():

@@ -46,13 +46,21 @@ class Optimizer:
         """Get ready to take steps with a cohort."""
         raise NotImplementedError
 
-    def of(self, runs: Sequence[int]) -> Self:
-        """Return the same for some of the runs only."""
-        chosen: dict[str, Any] = {
-            name: [value[run] for run in runs]
-            for name in ("learning_rate", "weight_decay", "max_norm", "momentum")
-            if isinstance(value := getattr(self, name, None), Sequence)
-        }
+    def of(self, runs: Sequence[int], *, among: int) -> Self:
+        """Return the same for some of the runs only.
+
+        Arguments:
+            runs: Their numbers.
+            among: How many runs there are.
+
+        Raises:
+            ValueError: when a setting has not one number for each.
+        """
+        chosen: dict[str, Any] = {}
+        for name in ("learning_rate", "weight_decay", "max_norm", "momentum"):
+            if isinstance(getattr(self, name, None), Sequence):
+                values = self.settings(name, among)
+                chosen[name] = [values[run] for run in runs]
         return replace(self, **chosen)
 
     def settings(self, name: str, runs: int) -> list[float]:

@@ -145,14 +145,16 @@ class Compiled(NamedTuple):
 def compiled() -> Compiled | None:
     """Return the passes as `torch.compile` makes them, or None, with a warning, where it cannot."""
     try:
-        import torch._dynamo.config as dynamo
+        # PyTorch warns of its own doings when its compiler is loaded.
+        with warnings.catch_warnings(action="ignore"):
+            import torch._dynamo.config as dynamo
 
-        # A cohort of another shape is another compilation, and there may be many in one process.
-        dynamo.recompile_limit = max(dynamo.recompile_limit, 256)
-        # Only these few functions are compiled: a pool of compiling processes would cost more than it saves.
-        compile = functools.partial(torch.compile, dynamic=False, options={"compile_threads": 1})
-        made = Compiled(compile(_rectify_drawn), compile(_drop_drawn), compile(back_))
-        made.back(torch.zeros(1, 2, 2), torch.zeros(1, 2, 2), None, torch.ones(1, 1, 1))
+            # A cohort of another shape is another compilation, and there may be many in one process.
+            dynamo.recompile_limit = max(dynamo.recompile_limit, 256)
+            # Only these few functions are compiled: a pool of compiling processes would cost more than it saves.
+            compile = functools.partial(torch.compile, dynamic=False, options={"compile_threads": 1})
+            made = Compiled(compile(_rectify_drawn), compile(_drop_drawn), compile(back_))
+            made.back(torch.zeros(1, 2, 2), torch.zeros(1, 2, 2), None, torch.ones(1, 1, 1))
     except Exception as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         warnings.warn(f"Training goes on without compiled passes, and slower: {first}", stacklevel=2)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-import warnings
+import os
+import shutil
 
 import pytest
 import reference
@@ -410,10 +411,9 @@ def test_units_of_another_shape_are_refused_with_the_shape_that_would_do():
 @pytest.fixture
 def compiler():
     """Skip where torch.compile has no C++ compiler to call."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if passes.compiled() is None:
-            pytest.skip("needs a C++ compiler")
+    if shutil.which(os.environ.get("CXX", "g++")) is None:
+        pytest.skip("needs a C++ compiler")
+    assert passes.compiled() is not None
 
 
 @pytest.mark.slow
@@ -424,9 +424,7 @@ def test_compiling_changes_no_bit_of_the_result(dtype):
     results = []
     for compile in (False, True):
         cohort = Cohort([6, 9, 5, 3], [[0.2, 0.5, 0.3], [0, 0.9, 0], [0, 1, 0]], [1, 2, 1], dtype=dtype)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            train(cohort, x, y, updates=20, batch=7, optimizer=Adam(learning_rate=0.01), compile=compile, progress=iter)
+        train(cohort, x, y, updates=20, batch=7, optimizer=Adam(learning_rate=0.01), compile=compile, progress=iter)
         results.append(state(cohort))
     assert torch.equal(*results)
 

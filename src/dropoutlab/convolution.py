@@ -203,8 +203,8 @@ class ConvCohort(Networks):
             generator = torch.Generator().manual_seed(mixed(seed, _WEIGHTS))
             for layer, weight in enumerate(self.weights):
                 drawn = torch.randn(weight.shape[1:], generator=generator, dtype=torch.float64)
-                drawn *= (2 / weight.shape[1]) ** 0.5
-                weight[run] = (drawn * float(1 - self.drops[run, layer]) ** 0.5).to(self.dtype)
+                drawn *= (2 / weight.shape[1]) ** 0.5 * float(1 - self.drops[run, layer]) ** 0.5
+                weight[run] = drawn.to(self.dtype)
 
     def described(self) -> str:
         shape = (self.image, self.convolutions, self.hidden, self.outputs)

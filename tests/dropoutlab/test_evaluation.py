@@ -232,9 +232,10 @@ def test_the_geometric_mean_is_of_probabilities_and_normalised(cohort, examples,
 @given(cohorts("binary_cross_entropy"), st.integers(1, 12), st.integers(1, 8))
 def test_each_output_of_an_autoencoder_is_averaged_as_a_probability_of_its_own(cohort, examples, count):
     x = gaussian(examples, 4)
-    on = samples(cohort, x, count).sigmoid()
+    logits = samples(cohort, x, count)
+    on, off = logits.sigmoid(), (-logits).sigmoid()  # not 1 - on, which rounds
     assert_same(average(cohort, x, samples=count).sigmoid(), on.mean(dim=0))
-    is_on, is_off = on.prod(dim=0) ** (1 / count), (1 - on).prod(dim=0) ** (1 / count)
+    is_on, is_off = on.prod(dim=0) ** (1 / count), off.prod(dim=0) ** (1 / count)
     assert_same(average(cohort, x, samples=count, mean="geometric").sigmoid(), is_on / (is_on + is_off))
 
 

@@ -1,8 +1,8 @@
 r"""Many small convolutional networks of one shape, trained as one tensor program.
 
 Masks, fully connected layers, losses and updates are computed for all runs at once, as in `dropoutlab.cohort`.
-Convolutions are computed run by run: one convolution with a group for each run takes longer than that, and matrix
-products of unfolded images longer still. The backward pass is autograd's.
+Convolutions are computed run by run: on a CPU, one convolution with a group for each run takes longer than that, save
+for images of a few pixels, and matrix products of unfolded images longer still. The backward pass is autograd's.
 """
 
 from __future__ import annotations
@@ -244,11 +244,12 @@ class ConvCohort(Networks):
 
     def _drawn(self, masks: Masks, update: int, examples: int, first: int = 0) -> list[torch.Tensor | None]:
         """Draw each layer's masks, (runs, examples, units); None where no run drops."""
+        layers = enumerate(zip(self._mask_shapes, self._dropping, strict=True))
         return [
-            masks.keep(layer, update, (examples, math.prod(shape)), self.drops[:, layer], first=first)
-            if drops
+            masks.keep(layer, update, (examples, math.prod(each)), self.drops[:, layer], first=first)
+            if dropping
             else None
-            for layer, (shape, drops) in enumerate(zip(self._mask_shapes, self._dropping, strict=True))
+            for layer, (each, dropping) in layers
         ]
 
     def _forward(
@@ -265,10 +266,13 @@ class ConvCohort(Networks):
         depth = len(self.convolutions)
         a = self._dropped(x, 0, masks)
         if depth:
-            filters = zip(*(each.unbind() for each in weights[:depth]), strict=True)
-            shifts = zip(*(each.squeeze(1).unbind() for each in biases[:depth]), strict=True)
-            runs = zip(a.unbind(), filters, shifts, strict=True)
-            a = torch.stack([self._convolved(run, *each, masks) for run, each in enumerate(runs)])
+            filters = [
+                weight.transpose(1, 2).reshape(self.runs, conv.channels, -1, conv.kernel, conv.kernel).unbind()
+                for conv, weight in zip(self.convolutions, weights, strict=False)
+            ]
+            offsets = [bias.squeeze(1).unbind() for bias in biases[:depth]]
+            each = zip(a.unbind(), zip(*filters, strict=True), zip(*offsets, strict=True), strict=True)
+            a = torch.stack([self._convolved(run, *of_run, masks) for run, of_run in enumerate(each)])
         for layer in range(depth, len(weights) - 1):
             a = torch.baddbmm(biases[layer], a, weights[layer]).relu_()
             a = self._dropped(a, layer + 1, masks)
@@ -283,16 +287,15 @@ class ConvCohort(Networks):
         self,
         run: int,
         a: torch.Tensor,
-        weights: Sequence[torch.Tensor],
+        filters: Sequence[torch.Tensor],
         biases: Sequence[torch.Tensor],
         masks: Sequence[torch.Tensor | None] | None,
     ) -> torch.Tensor:
         """Take one run's images, (examples, inputs), through its convolutional layers."""
         examples = len(a)
         a = a.reshape(examples, *self.image).contiguous(memory_format=self._layout)
-        for layer, (conv, weight, bias) in enumerate(zip(self.convolutions, weights, biases, strict=True), start=1):
-            filters = weight.t().reshape(conv.channels, -1, conv.kernel, conv.kernel)
-            a = functional.conv2d(a, filters, bias, padding=conv.padding).relu_()
+        for layer, (conv, weight, bias) in enumerate(zip(self.convolutions, filters, biases, strict=True), start=1):
+            a = functional.conv2d(a, weight, bias, padding=conv.padding).relu_()
             if conv.pool:
                 a = functional.max_pool2d(a, *conv.pool)
             keep = masks[layer] if masks else None

@@ -99,7 +99,7 @@ def network(cohort, run):
 
 
 def forward(cohort, weights, biases, x, masks=None, row=None):
-    """Outputs of one plain network; `masks` are given a layer, an example and the shape of what they are for."""
+    """Outputs of one plain network; `masks` makes a mask for a layer and what that layer computed."""
 
     def drop_out(a, layer):
         return a if masks is None else reference.drop_out(a, masks(layer, a), effective_drop(row[layer]))

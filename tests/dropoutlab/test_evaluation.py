@@ -265,7 +265,7 @@ def test_scores_in_mc_mode_are_those_of_the_average(cohort, mean, examples, coun
 
 @given(cohorts(), means, st.integers(1, 12), st.integers(1, 8))
 def test_an_average_loses_no_more_than_its_samples_do_on_average(cohort, mean, examples, count):
-    # Jensen: each loss is convex in the probabilities, or the outputs, and in the logits that a geometric mean averages.
+    # Jensen: each loss is convex in the probabilities, or outputs, and in the logits that a geometric mean averages.
     x, y = gaussian(examples, 4), targets(cohort.loss, examples)
     averaged = evaluate(cohort, Probe(x, y, "mc", samples=count, mean=mean)).loss
     each = torch.stack([each_loss(cohort, outputs, y) for outputs in samples(cohort, x, count)])

@@ -1,0 +1,1 @@
+"""The commands of `asrun`, one file for each group that belongs together; `asrun.cli` puts them together."""

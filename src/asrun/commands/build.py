@@ -1,0 +1,85 @@
+"""`asrun build`, `serve` and `check`: from pages and records to a site."""
+
+from __future__ import annotations
+
+import click
+from rich.markup import escape
+
+from asrun.commands.console import out, progress
+from asrun.formats import format_seconds, plural
+from asrun.model import Condition, State
+from asrun.project import find_project
+from asrun.store import Store
+
+__all__ = ["build", "check", "serve"]
+
+
+@click.command()
+@click.option(
+    "--run/--no-run",
+    "may_run",
+    default=True,
+    help="With --no-run nothing is executed: records are used as they are, and those that are not fresh are an error.",
+)
+@click.option("--allow-stale", is_flag=True, help="Show stale records, marked as such on the page.")
+def build(may_run: bool, allow_stale: bool) -> None:
+    """Run what is not fresh, check every page and deck, and publish to site/.
+
+    All or nothing: the site is rendered aside and swapped in when everything is right. Until then, and whenever
+    something is wrong, the last good site stays as it is.
+    """
+    from asrun import build as building
+    from asrun.context import Context
+
+    project = find_project()
+    store = Store(project)
+    reused, ran = 0, []
+    with progress() as tell:
+        for name, condition, seconds in building.bring_up_to_date(project, store, tell, run=may_run):
+            if condition.state is State.FRESH:
+                reused += 1
+                _tell_fresh(name, condition)
+            elif condition.state in (State.MISSING, State.STALE) and may_run:
+                ran.append((name, seconds))
+                out.print(
+                    f"[green]ran[/]     {name}"
+                    + (f"  {format_seconds(seconds)}" if seconds else "")
+                    + f"  ({escape(str(condition))})"
+                )
+            else:
+                out.print(f"[yellow]{condition.state}[/]  {name}  {escape(condition.reason)}")
+        tell("checking", "every value, claim and citation")
+        cited = building.check(Context(project, allow_stale=allow_stale))
+        tell("rendering", "pages and decks")
+        site = building.build(project, allow_stale=allow_stale)
+    trained = f"ran {plural(len(ran), 'record')}" if ran else "trained nothing"
+    out.print(f"Reused {plural(reused, 'record')}, {trained}; checked {cited} values, claims and citations.")
+    out.print(f"Open {site / 'index.html'}", markup=False)
+
+
+def _tell_fresh(name: str, condition: Condition) -> None:
+    out.print(f"[green]fresh[/]   {name}" + (f"  ({condition.reason})" if condition.reason else ""))
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, help="Where on this machine to serve.")
+@click.option("--open", "open_browser", is_flag=True, help="Open a browser.")
+def serve(port: int, open_browser: bool) -> None:
+    """Preview the site while writing: pages follow every edit, and nothing is ever trained.
+
+    Records that are not fresh are shown and marked; run them with `asrun run`.
+    """
+    from asrun import build as building
+
+    building.serve(find_project(), port, open_browser=open_browser)
+
+
+@click.command()
+@click.option("--allow-stale", is_flag=True, help="Accept stale records.")
+def check(allow_stale: bool) -> None:
+    """Check every value, claim and citation of every page and deck, without rendering the site."""
+    from asrun import build as building
+    from asrun.context import Context
+
+    cited = building.check(Context(find_project(), allow_stale=allow_stale))
+    out.print(f"{cited} values, claims and citations hold.")

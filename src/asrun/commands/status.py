@@ -1,0 +1,80 @@
+"""`asrun status` and `asrun why`: what is recorded, and whether it is still true."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from asrun import freshness
+from asrun.commands.console import out, state
+from asrun.errors import Exit
+from asrun.formats import format_seconds
+from asrun.model import Condition, State
+from asrun.project import find_project
+from asrun.snippet import find_snippet
+from asrun.store import Store
+
+__all__ = ["status", "why"]
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for other programs.")
+def status(as_json: bool) -> None:
+    """Show every record and its state: fresh, missing, stale, failed or unused.
+
+    Exits with 3 when a record is not fresh, so that a script can ask.
+    """
+    from asrun import notebook
+
+    project = find_project()
+    store = Store(project)
+    found = freshness.conditions(project, store, drawn=True)
+    labs = {project.relative(path): notebook.condition(project, path) for path in notebook.list_notebooks(project)}
+    if as_json:
+        rows = [{"snippet": run.snippet, "scale": run.scale, "device": run.device} | _json(condition)
+                for run, condition in found.items()]  # fmt: skip
+        rows += [{"notebook": path} | _json(condition) for path, condition in labs.items()]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in ("snippet", "scale", "device", "state", "run", "took", "reason"):
+            table.add_column(heading, overflow="fold")
+        for name, condition in found.items():
+            made = record.provenance if (record := store.get(name)) else None
+            when, took = (made.when[:10], format_seconds(made.seconds)) if made else ("", "")
+            table.add_row(name.snippet, name.scale, name.device, state(condition), when, took, escape(condition.reason))
+        for path, condition in labs.items():
+            table.add_row(path, "", "", state(condition), "", "", escape(condition.reason))
+        out.print(table)
+    states = [condition.state for condition in (*found.values(), *labs.values())]
+    sys.exit(Exit.OK if all(state in (State.FRESH, State.UNUSED) for state in states) else Exit.STALE)
+
+
+def _json(condition: Condition) -> dict[str, str]:
+    return {"state": str(condition.state), "reason": condition.reason}
+
+
+@click.command()
+@click.argument("name")
+def why(name: str) -> None:
+    """Say why each record of a snippet is fresh, stale or missing."""
+    project = find_project()
+    store = Store(project)
+    find_snippet(name, project)
+    for run_name, condition in freshness.conditions(project, store, drawn=True).items():
+        if run_name.snippet != name:
+            continue
+        out.print(f"{run_name}: {state(condition)}")
+        for reason in filter(None, condition.reason.split("; ")):
+            out.print(f"    {reason}", markup=False)
+        if record := store.get(run_name):
+            made = record.provenance
+            versions = ", ".join(f"{package} {version}" for package, version in made.versions.items())
+            out.print(f"    recorded {made.when} on {made.device}, in {format_seconds(made.seconds)}", markup=False)
+            out.print(f"    with {versions}" + (f", at commit {made.commit}" if made.commit else ""), markup=False)
+            depends = [f"{file} ({', '.join(names)})" for file, names in record.code.items()]
+            out.print("    depends on " + "; ".join([*depends, *record.files]), markup=False)

@@ -19,6 +19,7 @@ from typing import Any
 
 from asrun import codec
 from asrun.errors import AsrunError
+from asrun.observe import Calls
 from asrun.watch import Watch, device, end_with_parent, modules, take_standard_input, versions
 
 __all__ = ["main"]
@@ -31,10 +32,11 @@ def main(request_file: str) -> int:
     end_with_parent(take_standard_input())
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1, all_threads=True)
-    watch = Watch()
+    calls = Calls(request["folders"])
+    watch = Watch(request["folders"])
     sys.path[:0] = request["folders"]
     try:
-        module = _load(path)
+        module = _load(path, calls)
         started = time.perf_counter()
         if request["do"] == "run":
             values = codec.encode(module.run(**request["parameters"]))
@@ -44,9 +46,14 @@ def main(request_file: str) -> int:
             values, arrays = json.loads((out / "values.json").read_text("utf-8"))
             (out / "figures.json").write_text(json.dumps(_draw(module, codec.decode(values, arrays))), "utf-8")
             seconds = time.perf_counter() - started
+        inside = [request["root"], *request["data"]]
         report = {
             "seconds": seconds,
-            "opened": watch.data_files(inside=[request["root"]]),
+            "opened": watch.data_files(inside),
+            "absent": watch.absent_files(inside),
+            "listed": watch.listed_folders(inside),
+            "variables": watch.variables,
+            "calls": calls.told(),
             "modules": modules(request["folders"]),
             "versions": versions(request["folders"]),
         } | device()
@@ -57,8 +64,8 @@ def main(request_file: str) -> int:
     return 0
 
 
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+def _load(path: Path, calls: Calls) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path, loader=calls.loader(path.stem, str(path)))
     assert spec and spec.loader, "a snippet ends in .py"
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module

@@ -4,6 +4,10 @@ The grain is the definition: a function, a class, a module-level assignment. Sta
 that a definition mentions is followed, through imports, into the project's own modules. A definition that cannot be
 reached may change freely; so may comments, docstrings and formatting, since digests are taken of syntax trees. What is
 reached through third-party packages is not followed: their versions are in the provenance.
+
+Names lead to more than a run comes by. What a run was observed to pass by, functions that it never called and modules
+that it never imported, is left out (`Observed`), and noted, so that the same way is followed again later (`PassedBy`).
+Code that was executed and is as it was will pass by the same places again.
 """
 
 from __future__ import annotations
@@ -11,12 +15,13 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from asrun.definitions import Definition, Import, Module, read_module
 from asrun.model import Digests
 
-__all__ = ["compare", "file_digest", "merge", "reach"]
+__all__ = ["EVERYTHING", "Observed", "PassedBy", "Reading", "compare", "file_digest", "merge", "reach"]
 
 
 def file_digest(path: Path) -> str:
@@ -31,8 +36,37 @@ def _file_digest(path: Path, size: int, modified: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@dataclass(frozen=True)
+class Observed:
+    """What a run was seen to do in the project's own modules, by file."""
+
+    watched: dict[Path, set[str]]
+    """Functions whose first call would have been noticed."""
+    called: dict[Path, set[str]]
+    imported: set[Path]
+
+
+@dataclass
+class PassedBy:
+    """What names lead to and a run never came by."""
+
+    functions: dict[str, list[str]] = field(default_factory=dict)
+    """Labels of definitions, by file; `EVERYTHING` for a module that was imported, and not followed into."""
+    modules: list[str] = field(default_factory=list)
+    """Files that were never imported."""
+
+
+EVERYTHING = "*"
+
+
 def reach(
-    entry: Path, names: Iterable[str], *, folders: Sequence[Path], root: Path, also: Iterable[Path] = ()
+    entry: Path,
+    names: Iterable[str],
+    *,
+    folders: Sequence[Path],
+    root: Path,
+    also: Iterable[Path] = (),
+    without: PassedBy | None = None,
 ) -> dict[str, Digests]:
     """Find every definition that `names` in the file `entry` can reach in the project's own code.
 
@@ -42,28 +76,101 @@ def reach(
         folders: Where the project's own modules are found, as on `sys.path`.
         root: The project's folder; files are named relative to it.
         also: Files of the project that the run was seen to import; those that no name leads to count whole.
+        without: What is passed by.
 
     Returns:
         Digests of definitions by name, by file.
     """
-    walk = _Walk(tuple(folders), root)
-    for name in names:
-        walk.follow(entry, (name,))
+    walk = _Walk(tuple(folders), root, without=without)
+    walk.start(entry, names)
     for path in also:
         if path not in walk.seen_modules:
             walk.whole(path)
     return walk.result()
 
 
+class Reading:
+    """The code of a snippet as it is now, to be compared with what its run did, however long that takes.
+
+    Arguments:
+        entry: The file to start from.
+        name: The top-level name to start from.
+        folders: Where the project's own modules are found, as on `sys.path`.
+        root: The project's folder.
+    """
+
+    def __init__(self, entry: Path, name: str, *, folders: Sequence[Path], root: Path):
+        self._entry, self._name, self._walk = entry, name, _Walk(tuple(folders), root)
+        self._walk.start(entry, [name])
+
+    def reached(self) -> dict[str, Digests]:
+        """Everything that names lead to."""
+        return self._walk.result()
+
+    def entered(self) -> set[Path]:
+        """Every file that names lead to."""
+        return self._walk.seen_modules
+
+    def observed(self, seen: Observed) -> tuple[dict[str, Digests], PassedBy]:
+        """Leave out what a run passed by, and say what that is."""
+        full = self._walk
+        walk = _Walk(full.folders, full.root, seen=seen)
+        walk.read = dict(full.read)
+        walk.start(self._entry, [self._name])
+        # Imported, though no name that was come by leads there: what happens on import counts.
+        for path in sorted(full.seen_modules & seen.imported - walk.seen_modules):
+            walk.passed_by.functions[walk.shown(path)] = [EVERYTHING]
+            walk.module(path)
+        functions = {file: labels for file, labels in sorted(walk.passed_by.functions.items()) if labels}
+        return walk.result(), PassedBy(functions, walk.passed_by.modules)
+
+
 class _Walk:
     """Follows names from definition to definition, and collects what it passes."""
 
-    def __init__(self, folders: tuple[Path, ...], root: Path):
-        self.folders, self.root = folders, root
+    def __init__(
+        self, folders: tuple[Path, ...], root: Path, *, seen: Observed | None = None, without: PassedBy | None = None
+    ):
+        self.folders, self.root, self.observed = folders, root, seen
+        self.passed_by = without or PassedBy()
         self.definitions: dict[Path, dict[int, Definition]] = {}
         self.seen: set[tuple[Path, tuple[str, ...]]] = set()
         self.seen_modules: set[Path] = set()
         self.read: dict[Path, Module] = {}
+
+    def start(self, entry: Path, names: Iterable[str]) -> None:
+        for name in names:
+            self.follow(entry, (name,))
+        for file, labels in list(self.passed_by.functions.items()):
+            if labels == [EVERYTHING] and (self.root / file).is_file():
+                self.module(self.root / file)
+
+    def shown(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
+
+    def passes(self, path: Path, definition: Definition) -> bool:
+        """Whether a definition is passed by; noted when that is what is being found out."""
+        labels, label = self.passed_by.functions.setdefault(self.shown(path), []), definition.label
+        if labels == [EVERYTHING] or label in labels:
+            return True
+        if self.observed is None:
+            return False
+        uncalled = label in self.observed.watched.get(path, ()) and label not in self.observed.called.get(path, ())
+        if uncalled:
+            labels.append(label)
+            labels.sort()
+        return uncalled
+
+    def closed(self, path: Path) -> bool:
+        """Whether a module is not gone into, because the run never imported it."""
+        shown = self.shown(path)
+        if shown in self.passed_by.modules:
+            return True
+        closed = self.observed is not None and path not in self.observed.imported
+        if closed:
+            self.passed_by.modules.append(shown)
+            self.passed_by.modules.sort()
+        return closed
 
     def result(self) -> dict[str, Digests]:
         collected: dict[str, Digests] = {}
@@ -72,8 +179,7 @@ class _Walk:
             for definition in definitions.values():
                 labels.setdefault(definition.label, []).append(definition.digest)
             if labels:
-                shown = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
-                collected[shown] = {
+                collected[self.shown(path)] = {
                     label: digests[0]
                     if len(digests) == 1
                     else hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
@@ -84,8 +190,8 @@ class _Walk:
     def module(self, path: Path) -> Module:
         """Enter a module: whatever it does on import counts from now on."""
         if path not in self.read:
-            shown = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
-            self.read[path] = read_module(path.read_bytes(), shown, self._dotted(path), path.name == "__init__.py")
+            dotted = self._dotted(path)
+            self.read[path] = read_module(path.read_bytes(), self.shown(path), dotted, path.name == "__init__.py")
         read = self.read[path]
         if path not in self.seen_modules:
             self.seen_modules.add(path)
@@ -105,7 +211,8 @@ class _Walk:
 
     def whole(self, path: Path) -> None:
         for definition in self.module(path).definitions:
-            self.take(path, definition)
+            if not self.passes(path, definition):
+                self.take(path, definition)
 
     def take(self, path: Path, definition: Definition) -> None:
         taken = self.definitions.setdefault(path, {})
@@ -126,7 +233,8 @@ class _Walk:
         self.seen.add((path, chain))
         module, name = self.module(path), chain[0]
         for definition in module.by_name.get(name, ()):
-            self.take(path, definition)
+            if not self.passes(path, definition):
+                self.take(path, definition)
         for target in module.imported.get(name, ()):
             self.follow_import(target, chain[1:])
         if name not in module.by_name and name not in module.imported:
@@ -137,6 +245,8 @@ class _Walk:
         chain = (target.attribute, *rest) if target.attribute else rest
         name = target.module
         while (path := self.find(name)) or (chain and self._is_folder(name)):
+            if path and self.closed(path):
+                return
             if path:
                 module = self.module(path)
                 if not chain:

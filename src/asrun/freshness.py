@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from asrun.errors import AsrunError
-from asrun.fingerprint import compare, file_digest, merge, reach
-from asrun.key import ELSEWHERE, code, folders, locate, plot_code
+from asrun.fingerprint import PassedBy, compare, merge, reach
+from asrun.key import ABSENT, ELSEWHERE, code, data_digest, folders, locate, plot_code, variable_digest
 from asrun.model import Condition, Digests, Record, RunName, Snippet, State
 from asrun.project import Project
 from asrun.snippet import list_snippets
@@ -75,8 +76,13 @@ def record_condition(project: Project, snippet: Snippet, record: Record) -> Cond
         before, now = record.parameters.get(name), parameters.get(name)
         if before != now:
             reasons.append(f"{name} was {before!r}, is {now!r}")
-    reasons += compare(record.code, _code_now(project, snippet.path, record.code))
+    reasons += compare(record.code, _code_now(project, snippet.path, record))
     reasons += changed_files(project, record.files)
+    reasons += [
+        f"the environment variable {name} changed"
+        for name, digest in record.environment.items()
+        if name not in project.harmless_variables and variable_digest(os.environ.get(name)) != digest
+    ]
     return Condition(State.STALE, "; ".join(reasons)) if reasons else Condition(State.FRESH)
 
 
@@ -90,9 +96,10 @@ def drawing_condition(project: Project, snippet: Snippet, record: Record) -> Con
     return Condition(State.STALE, "; ".join(reasons)) if reasons else Condition(State.FRESH)
 
 
-def _code_now(project: Project, path: Path, before: dict[str, Digests]) -> dict[str, Digests]:
+def _code_now(project: Project, path: Path, record: Record) -> dict[str, Digests]:
     """Return what `run` reaches now, and the modules that the recorded run imported without being led there by name."""
-    now = code(project, path, "run")
+    before = record.code
+    now = code(project, path, "run", without=PassedBy(dict(record.passed_by), record.not_imported))
     unreached = [project.root / file for file in before if file not in now and (project.root / file).is_file()]
     if not unreached:
         return now
@@ -105,13 +112,15 @@ def _code_now(project: Project, path: Path, before: dict[str, Digests]) -> dict[
 
 
 def changed_files(project: Project, files: Digests) -> list[str]:
+    """Say which data is not as it was: files, the names in folders (`data/`), files that were not there before."""
     reasons = []
     for name, digest in files.items():
         path = locate(name, project)
-        if path.is_file():
-            if file_digest(path) != digest:
-                reasons.append(f"{name} changed")
-        elif not name.startswith(("$", "~", ELSEWHERE)) and "/" in name:
+        if path.exists():
+            if data_digest(path) != digest:
+                what = "has appeared" if digest == ABSENT else "changed"
+                reasons.append(f"{name} {'lists other names' if name.endswith('/') else what}")
+        elif digest != ABSENT and not name.startswith(("$", "~", ELSEWHERE)) and "/" in name:
             # A data file outside the project may not be on this machine; one of the project's own must be.
             reasons.append(f"{name} is gone")
     return reasons

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
-from asrun.fingerprint import file_digest, reach
+from asrun.fingerprint import PassedBy, file_digest, reach
 from asrun.model import Digests, Snippet
 from asrun.project import Project
 
-__all__ = ["ELSEWHERE", "code", "file_digests", "folders", "locate", "plot_code", "unreached"]
+__all__ = [
+    "ABSENT", "ELSEWHERE", "code", "data_digest", "data_digests", "folders", "locate", "plot_code", "unreached",
+    "variable_digest", "variable_digests",
+]  # fmt: skip
 
 ELSEWHERE = "…/"
 """Starts the name of a data file outside of every folder that has a name on all machines: it is taken on trust."""
@@ -20,9 +24,9 @@ def folders(project: Project) -> list[Path]:
     return [project.snippets, *project.sources]
 
 
-def code(project: Project, path: Path, function: str) -> dict[str, Digests]:
-    """Return the digests of what one function of a snippet can reach."""
-    return reach(path, [function], folders=folders(project), root=project.root)
+def code(project: Project, path: Path, function: str, *, without: PassedBy | None = None) -> dict[str, Digests]:
+    """Return the digests of what one function of a snippet can reach, without what its run passed by."""
+    return reach(path, [function], folders=folders(project), root=project.root, without=without)
 
 
 def plot_code(project: Project, snippet: Snippet) -> dict[str, Digests]:
@@ -32,18 +36,21 @@ def plot_code(project: Project, snippet: Snippet) -> dict[str, Digests]:
     return code(project, snippet.path, "plot") | {"asrun": {"figure style": style_digest()}} if snippet.plots else {}
 
 
-def unreached(project: Project, reached: dict[str, Digests], modules: list[str]) -> dict[str, Digests]:
-    """Return digests of whole modules that were imported though no name leads there: by importlib, or for effect."""
+def unreached(project: Project, entered: set[Path], modules: list[str]) -> dict[str, Digests]:
+    """Return digests of whole modules that were imported though no name leads there: by importlib, or for effect.
+
+    Arguments:
+        project: Whose modules.
+        entered: Files that names lead to.
+        modules: Files that were imported.
+    """
     loaded = [Path(file) for file in modules]
     # A package is entered with each of its modules; by itself it counts when nothing else of it was imported.
     within = {folder for path in loaded if path.name != "__init__.py" for folder in path.parents}
     also = [
-        path
-        for path in loaded
-        if project.relative(path) not in reached and not (path.name == "__init__.py" and path.parent in within)
+        path for path in loaded if path not in entered and not (path.name == "__init__.py" and path.parent in within)
     ]
-    found = reach(project.root, [], folders=folders(project), root=project.root, also=also) if also else {}
-    return {file: digests | reached.get(file, {}) for file, digests in found.items()}
+    return reach(project.root, [], folders=folders(project), root=project.root, also=also) if also else {}
 
 
 def locate(name: str, project: Project) -> Path:
@@ -56,25 +63,57 @@ def locate(name: str, project: Project) -> Path:
     return Path(name).expanduser() if name.startswith("~") else project.root / name
 
 
-def file_digests(project: Project, opened: list[str]) -> Digests:
-    """Name files so that the name means the same on every machine, and take their digests."""
+ABSENT = "absent"
+"""The digest of a file that was looked for and was not there."""
+
+
+def data_digest(path: Path) -> str:
+    """Return a digest of a data file, of the names in a folder, or `ABSENT`."""
+    if path.is_dir():
+        names = sorted(each.name + "/" * each.is_dir() for each in path.iterdir())
+        return hashlib.sha256("\n".join(names).encode()).hexdigest()
+    return file_digest(path) if path.is_file() else ABSENT
+
+
+def data_digests(project: Project, report: dict[str, list[str]]) -> Digests:
+    """Take digests of the data that a run read, under names that mean the same on every machine.
+
+    Arguments:
+        project: Whose data.
+        report: Paths of files that were `opened`, of folders that were `listed`, and of files that were `absent`.
+    """
     digests = {}
-    for path in map(Path, opened):
-        if path.is_relative_to(project.root):
-            if path.is_relative_to(project.cache) or path.is_relative_to(project.records):
-                continue
-            name = project.relative(path)
-            name = name if "/" in name else f"./{name}"
-        else:
-            roots = {f"${variable}": os.environ.get(variable) for variable in project.data_variables}
-            roots["~"] = os.path.expanduser("~")
-            name = next(
-                (
-                    f"{short}/{path.relative_to(os.path.abspath(folder)).as_posix()}"
-                    for short, folder in roots.items()
-                    if folder and path.is_relative_to(os.path.abspath(folder))
-                ),
-                ELSEWHERE + path.name,
-            )
-        digests[name] = file_digest(path)
+    for kind in ("opened", "listed", "absent"):
+        for path in map(Path, report.get(kind, ())):
+            name = _portable(project, path)
+            # A file that is not there is no file of another machine's, whose folders have other names.
+            if name and not (kind == "absent" and name.startswith(ELSEWHERE)):
+                digests[name + "/" * (kind == "listed")] = data_digest(path)
     return dict(sorted(digests.items()))
+
+
+def _portable(project: Project, path: Path) -> str | None:
+    """Return the name of a data file that means the same on every machine; None for what asrun itself keeps."""
+    roots = {f"${variable}": os.environ.get(variable) for variable in project.data_variables}
+    named = {short: Path(os.path.abspath(folder)) for short, folder in roots.items() if folder}
+    if path.is_relative_to(project.root) and not any(path.is_relative_to(folder) for folder in named.values()):
+        if path.is_relative_to(project.cache) or path.is_relative_to(project.records):
+            return None
+        name = project.relative(path)
+        return name if "/" in name else f"./{name}"
+    named["~"] = Path(os.path.expanduser("~"))
+    for short, folder in named.items():
+        if path.is_relative_to(folder):
+            return f"{short}/{path.relative_to(folder).as_posix()}"
+    return ELSEWHERE + path.name
+
+
+def variable_digest(value: str | None) -> str:
+    """Return a digest of an environment variable's value: it may be a secret, and a record is for everyone."""
+    return "not set" if value is None else hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def variable_digests(project: Project, variables: dict[str, str | None]) -> Digests:
+    """Take digests of the environment variables that decide a result: those that name data folders do not."""
+    free = {*project.data_variables, *project.harmless_variables}
+    return {name: variable_digest(value) for name, value in sorted(variables.items()) if name not in free}

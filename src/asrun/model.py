@@ -108,6 +108,12 @@ class Record:
     plot_code: dict[str, Digests]
     plot_files: Digests
     provenance: Provenance
+    environment: Digests = field(default_factory=dict)
+    """Digest of every environment variable that the project's own code read."""
+    passed_by: dict[str, list[str]] = field(default_factory=dict)
+    """Functions that the code mentions and the run never called, by file; `*` for all that a file defines."""
+    not_imported: list[str] = field(default_factory=list)
+    """Files that the code mentions and the run never imported."""
     damaged: frozenset[str] = frozenset()
     """Names of values that are not what the run wrote: edited by hand, or torn."""
 

@@ -25,7 +25,7 @@ from asrun.definitions import tree_digest
 from asrun.errors import AsrunError
 from asrun.fingerprint import compare, merge, reach
 from asrun.ipynb import Document
-from asrun.key import file_digests, unreached
+from asrun.key import data_digests, unreached
 from asrun.model import Condition, Digests, State, Where
 from asrun.project import Project
 from asrun.store import write_whole
@@ -73,8 +73,8 @@ def execute(project: Project, path: Path, listener: Callable[[str], None]) -> Pa
     document["metadata"] = _METADATA | {
         "asrun": {
             "key": {
-                "code": before | unreached(project, before, report["modules"]),
-                "files": file_digests(project, report["opened"]),
+                "code": before | unreached(project, {project.root / file for file in before}, report["modules"]),
+                "files": data_digests(project, {"opened": report["opened"]}),
             },
             # Nothing that differs from one execution to the next: a record that says the same is the same file.
             "provenance": {

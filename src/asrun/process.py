@@ -62,6 +62,7 @@ def start(
         "snippet": str(snippet.path),
         "root": str(project.root),
         "folders": [str(folder) for folder in folders(project)],
+        "data": [os.path.abspath(os.environ[name]) for name in project.data_variables if os.environ.get(name)],
         "out": str(out),
     }
     (out / "request.json").write_text(json.dumps(request), "utf-8")
@@ -98,9 +99,8 @@ def start(
         report = json.loads((out / "report.json").read_text("utf-8"))
         # What asrun itself handed over is no data, nor is what the run has deleted since.
         own = os.path.abspath(out)
-        report["opened"] = [
-            file for file in report["opened"] if os.path.isfile(file) and not Path(file).is_relative_to(own)
-        ]
+        for kind, still in (("opened", os.path.isfile), ("listed", os.path.isdir), ("absent", os.path.abspath)):
+            report[kind] = [path for path in report[kind] if still(path) and not Path(path).is_relative_to(own)]
         return follow.printed(), report
     raise failed(project, snippet, run, process.returncode, out, follow)
 

@@ -20,6 +20,7 @@ OPTIONS: dict[str, Any] = {
     "references": "docs/references",
     "sources": ["src"],
     "data_variables": [],
+    "harmless_variables": [],
     "scales": ["full", "quick"],
     "devices": ["cuda", "cpu"],
     "minutes": 20,
@@ -31,6 +32,8 @@ r"""The options of the `asrun` plugin in mkdocs.yml, with their defaults:
 - `sources`: folders whose modules are the project's own: their code decides whether a record is fresh.
 - `data_variables`: environment variables that name data folders. Files there are recorded as `$VARIABLE/path`, so that
   a record says the same on every machine.
+- `harmless_variables`: environment variables that the project's code reads and that decide no result. Any other makes
+  a record stale when it changes.
 - `scales`, `devices`: which record a page shows when there are several: the first that exists.
 - `macros`: commands for formulas beside LaTeX's own and the house's: `{keep: '\mathrm{keep}'}` makes `\keep`.
 - `minutes`: how long a run may take when its snippet's NEEDS does not say.
@@ -49,6 +52,7 @@ class Project:
     sources: tuple[Path, ...]
     site: Path
     data_variables: tuple[str, ...]
+    harmless_variables: tuple[str, ...]
     scales: tuple[str, ...]
     devices: tuple[str, ...]
     minutes: float
@@ -133,6 +137,7 @@ def read_project(root: Path) -> Project:
         sources=tuple(root / folder for folder in options["sources"]),
         site=Path(os.path.abspath(root / (settings.get("site_dir") or "site"))),
         data_variables=tuple(options["data_variables"]),
+        harmless_variables=tuple(options["harmless_variables"]),
         scales=tuple(options["scales"]),
         devices=tuple(options["devices"]),
         minutes=float(options["minutes"]),

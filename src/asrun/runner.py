@@ -10,11 +10,12 @@ import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from asrun import codec
 from asrun.errors import AsrunError
-from asrun.fingerprint import merge
-from asrun.key import code, file_digests, plot_code, unreached
+from asrun.fingerprint import Observed, PassedBy, Reading, merge
+from asrun.key import data_digests, folders, plot_code, unreached, variable_digests
 from asrun.model import Figure, Provenance, Record, RunName, Snippet, Where
 from asrun.process import Listener, start
 from asrun.project import Project
@@ -61,7 +62,7 @@ def run_snippet(project: Project, snippet: Snippet, scale: str, device: str, lis
     """
     run = RunName(snippet.name, scale, device)
     # Digests are taken before the run: an edit while it trains must leave the record stale, not wrong.
-    before = code(project, snippet.path, "run")
+    reading = Reading(snippet.path, "run", folders=folders(project), root=project.root)
     with tempfile.TemporaryDirectory(prefix="asrun-") as folder:
         request = {"do": "run", "parameters": snippet.scales[scale]}
         limit = limit_minutes(snippet, scale, project) * 60
@@ -73,6 +74,9 @@ def run_snippet(project: Project, snippet: Snippet, scale: str, device: str, lis
             where=Where(project.relative(snippet.path)),
             remedy='take torch.device("cuda") when torch.cuda.is_available(), and NEEDS = {"gpu": "preferred"}',
         )
+    reached, passed_by = reading.reached(), PassedBy()
+    if report["calls"]:
+        reached, passed_by = reading.observed(_observed(report))
     return Record(
         run=run,
         question=snippet.question,
@@ -80,10 +84,13 @@ def run_snippet(project: Project, snippet: Snippet, scale: str, device: str, lis
         values=values,
         output=printed,
         figures={},
-        code=merge(before, unreached(project, before, report["modules"])),
-        files=file_digests(project, report["opened"]),
+        code=merge(reached, unreached(project, reading.entered(), report["modules"])),
+        files=data_digests(project, report),
         plot_code={},
         plot_files={},
+        environment=variable_digests(project, report["variables"]),
+        passed_by=passed_by.functions,
+        not_imported=passed_by.modules,
         provenance=Provenance(
             when=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             seconds=round(report["seconds"], 2),
@@ -94,6 +101,13 @@ def run_snippet(project: Project, snippet: Snippet, scale: str, device: str, lis
             command=f"asrun run {snippet.name} --scale {scale}",
         ),
     )
+
+
+def _observed(report: dict[str, Any]) -> Observed:
+    watched, called = (
+        {Path(file): set(labels) for file, labels in report["calls"][kind].items()} for kind in ("watched", "called")
+    )
+    return Observed(watched, called, set(map(Path, report["modules"])))
 
 
 def redraw(project: Project, snippet: Snippet, record: Record, listener: Listener) -> Record:
@@ -118,7 +132,7 @@ def redraw(project: Project, snippet: Snippet, record: Record, listener: Listene
         record,
         figures={name: Figure(name, entry["svg"], entry["alt"]) for name, entry in drawn.items()},
         plot_code=before,
-        plot_files=file_digests(project, report["opened"]),
+        plot_files=data_digests(project, report),
     )
 
 

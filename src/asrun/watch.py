@@ -18,18 +18,60 @@ __all__ = ["Watch", "device", "end_with_parent", "modules", "take_standard_input
 
 
 class Watch:
-    """Notes every file that this process opens for reading, through Python's audit events."""
+    """Notes what this process reads of the world: files, listings of folders, environment variables.
 
-    def __init__(self) -> None:
+    Files and folders are noticed through Python's audit events, variables through `os.environ`.
+
+    Arguments:
+        folders: Where the project's own modules are: only variables that they ask for are noted.
+    """
+
+    def __init__(self, folders: Iterable[str] = ()) -> None:
         self.opened: set[str] = set()
+        self.listed: set[str] = set()
+        self.absent: set[str] = set()
+        self.variables: dict[str, str | None] = {}
+        self._written: set[str] = set()
+        self._folders = tuple(folders)
         sys.addaudithook(self._hook)
+        if self._folders:
+            self._watch_environment()
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event != "open" or not isinstance(arguments[0], (str, bytes, os.PathLike)):
-            return
-        flags = arguments[2] if isinstance(arguments[2], int) else 0
-        if not flags & (os.O_WRONLY | os.O_RDWR):
-            self.opened.add(os.path.abspath(os.fsdecode(arguments[0])))
+        if event == "open" and isinstance(arguments[0], (str, bytes, os.PathLike)):
+            path, flags = os.path.abspath(os.fsdecode(arguments[0])), arguments[2]
+            if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR):
+                self._written.add(path)
+            elif path in self._written:
+                # Its own work, read again, is not what decides a result.
+                pass
+            elif Path(path).exists():
+                self.opened.add(path)
+            else:
+                self.absent.add(path)
+        elif event in ("os.listdir", "os.scandir") and not _importing():
+            folder = arguments[0] if arguments and isinstance(arguments[0], (str, bytes, os.PathLike)) else "."
+            self.listed.add(os.path.abspath(os.fsdecode(folder)))
+
+    def _watch_environment(self) -> None:
+        kind = type(os.environ)
+        original = kind.__getitem__
+
+        def watched(environment: Any, name: Any) -> Any:
+            if isinstance(name, str) and name not in self.variables and self._asked_by_project():
+                self.variables[name] = None
+                self.variables[name] = original(environment, name)
+            return original(environment, name)
+
+        kind.__getitem__ = watched  # type: ignore[method-assign]
+
+    def _asked_by_project(self) -> bool:
+        """Whether the nearest frame that is not a part of `os.environ` itself is one of the project's own code."""
+        frame = sys._getframe(2)
+        while frame.f_back and Path(frame.f_code.co_filename).name.strip("<>") in _MAPPINGS:
+            frame = frame.f_back
+        file = frame.f_code.co_filename
+        return "site-packages" not in file and any(Path(file).is_relative_to(folder) for folder in self._folders)
 
     def data_files(self, inside: Iterable[str] = ()) -> list[str]:
         """List what was opened and is data: not Python's own files, not code, not the system's.
@@ -37,6 +79,17 @@ class Watch:
         Arguments:
             inside: Folders whose files are data even where a folder around them is the system's: a project in /tmp.
         """
+        return [path for path in self._data(self.opened, inside) if os.path.isfile(path)]
+
+    def absent_files(self, inside: Iterable[str] = ()) -> list[str]:
+        """List what was to be opened, would have been data, and was not there."""
+        return self._data(self.absent - self.opened - self._written, inside)
+
+    def listed_folders(self, inside: Iterable[str] = ()) -> list[str]:
+        """List the folders whose content was looked at, as far as they hold data."""
+        return [path for path in self._data(self.listed, inside) if Path(path).is_dir()]
+
+    def _data(self, paths: Iterable[str], inside: Iterable[str]) -> list[str]:
         import sysconfig
 
         python = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values()}
@@ -50,12 +103,25 @@ class Watch:
 
         return sorted(
             path
-            for path in self.opened
+            for path in paths
             if not path.endswith((".py", ".pyc", ".so", ".pth"))
             and not within(path, never | python)
             and (not within(path, system) or within(path, inside))
-            and os.path.isfile(path)
         )
+
+
+_MAPPINGS = {"os.py", "os", "_collections_abc.py", "_collections_abc"}
+"""Files, or frozen modules, in which `os.environ` is written."""
+
+
+def _importing() -> bool:
+    """Whether Python's import machinery is at work: it lists folders too."""
+    frame = sys._getframe(2)
+    while frame:
+        if "importlib" in frame.f_code.co_filename or "pkgutil" in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 def take_standard_input() -> int:

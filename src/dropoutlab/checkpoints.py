@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +45,15 @@ def save(path: Path, what: str, state: dict[str, Any]) -> None:
     aside = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         with aside.open("wb") as file:
+            # Room for the digest of what follows: a bit that flips later must not go unnoticed.
+            file.write(bytes(32))
             torch.save({"what": what, **state}, file)
+            file.flush()
+        with aside.open("rb+") as file:
+            file.seek(32)
+            whole = hashlib.file_digest(file, "sha256").digest()
+            file.seek(0)
+            file.write(whole)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
@@ -61,14 +68,21 @@ def load(path: Path, what: str, device: torch.device) -> dict[str, Any] | None:
         CheckpointError: when the file is damaged, or belongs to another training.
     """
     try:
-        # Tensors and plain values only: a checkpoint cannot run code.
-        state = torch.load(path, map_location=device, weights_only=True)
+        with path.open("rb") as file:
+            digest = file.read(32)
+            whole = hashlib.file_digest(file, "sha256").digest() == digest
+            file.seek(32)
+            # Tensors and plain values only: a checkpoint cannot run code.
+            state = torch.load(file, map_location=device, weights_only=True) if whole else None
     except FileNotFoundError:
         return None
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except Exception as error:
+        # PyTorch raises whatever its unpickler happens to trip over.
         raise CheckpointError(
-            f"{path} is no checkpoint that can be read ({error}): delete it to start anew."
+            f"{path} is no checkpoint that can be read ({type(error).__name__}): delete it to start anew."
         ) from error
+    if not whole:
+        raise CheckpointError(f"{path} is no checkpoint that can be read (damaged): delete it to start anew.")
     if not isinstance(state, dict) or state.get("what") != what:
         raise CheckpointError(
             f"{path} belongs to a training with other settings or data: give this one a file of its own, or delete it "

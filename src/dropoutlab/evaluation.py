@@ -107,21 +107,19 @@ def average(
         (runs, examples, outputs): log-probabilities of classes; for `binary_cross_entropy` logits of the mean
         probability; for `squared_error` mean outputs.
     """
-    total: torch.Tensor | None = None
+    totals: list[torch.Tensor] = []
     for sample in range(samples):
         outputs = cohort.predict(x, sample=sample, first=first)
         if cohort.loss == "cross_entropy":
-            outputs = outputs.log_softmax(dim=2)
+            parts = [outputs.log_softmax(dim=2)]
         elif cohort.loss == "binary_cross_entropy" and mean == "arithmetic":
-            outputs = outputs.sigmoid()
-        if total is None:
-            total = outputs
-        elif cohort.loss == "cross_entropy" and mean == "arithmetic":
-            total = torch.logaddexp(total, outputs)
+            # Of a probability and of its complement: the logarithm of one alone cannot tell 1 from nearly 1.
+            parts = [functional.logsigmoid(outputs), functional.logsigmoid(-outputs)]
         else:
-            total = total + outputs
-    assert total is not None
+            parts = [outputs]
+        logarithms = cohort.loss != "squared_error" and mean == "arithmetic"
+        add = torch.logaddexp if logarithms else torch.add
+        totals = [add(total, part) for total, part in zip(totals, parts, strict=True)] if totals else parts
     if cohort.loss == "cross_entropy":
-        return total - math.log(samples) if mean == "arithmetic" else (total / samples).log_softmax(dim=2)
-    total = total / samples
-    return total.logit() if cohort.loss == "binary_cross_entropy" and mean == "arithmetic" else total
+        return totals[0] - math.log(samples) if mean == "arithmetic" else (totals[0] / samples).log_softmax(dim=2)
+    return totals[0] - totals[1] if len(totals) == 2 else totals[0] / samples

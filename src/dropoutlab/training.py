@@ -76,6 +76,13 @@ class EarlyStopping:
     by: Literal["error", "loss"] = "error"
     patience: int | None = None
 
+    def __post_init__(self):
+        if self.by not in ("error", "loss") or (self.patience is not None and self.patience < 1):
+            raise ValueError(
+                f'early stopping is by "error" or "loss", with a patience of 1 or more, not by {self.by!r} with '
+                f"{self.patience}"
+            )
+
 
 @dataclass(frozen=True)
 class History:
@@ -165,7 +172,7 @@ def train(
         raise ValueError('early stopping by "error" needs classes; this cohort has by="loss"')
     training = _Training(cohort, x, y, batch, optimizer, measure, stopping)
     first, path, what = 0, None, None
-    if checkpoint is not None or checkpoints.FOLDER_VARIABLE in os.environ:
+    if checkpoint is not None or os.environ.get(checkpoints.FOLDER_VARIABLE):
         what = training.described(updates, points)
         path = Path(checkpoint) if checkpoint is not None else checkpoints.named(what)
         first = training.go_on(checkpoints.load(path, what, cohort.device))

@@ -68,7 +68,7 @@ class Watch:
     def _asked_by_project(self) -> bool:
         """Whether the nearest frame that is not a part of `os.environ` itself is one of the project's own code."""
         frame = sys._getframe(2)
-        while frame.f_back and Path(frame.f_code.co_filename).name.strip("<>") in _MAPPINGS:
+        while frame.f_back and Path(frame.f_code.co_filename).name in _MAPPINGS:
             frame = frame.f_back
         file = frame.f_code.co_filename
         return "site-packages" not in file and any(Path(file).is_relative_to(folder) for folder in self._folders)
@@ -110,7 +110,7 @@ class Watch:
         )
 
 
-_MAPPINGS = {"os.py", "os", "_collections_abc.py", "_collections_abc"}
+_MAPPINGS = {"os.py", "<frozen os>", "_collections_abc.py", "<frozen _collections_abc>"}
 """Files, or frozen modules, in which `os.environ` is written."""
 
 

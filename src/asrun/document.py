@@ -1,0 +1,204 @@
+"""What the files of a record may hold, whoever wrote them: fields of the right kind, drawings that can only be seen.
+
+A record may come from another machine, or from anyone who can propose a change to the project. Whatever is read here is
+taken for text and numbers: nothing is executed, and nothing is left for later code to stumble over.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+from asrun.errors import AsrunError
+from asrun.figure import sanitise_svg
+from asrun.model import Provenance
+
+__all__ = ["DEEPEST", "SCHEMA", "check_drawing", "read"]
+
+SCHEMA = 1
+
+DEEPEST = 100
+"""How deep lists and objects may be nested; whatever handles a record calls itself once or more a level."""
+
+_LONGEST_LINE = 2000
+
+_Kind = Callable[[Any, str], None]
+"""Raises ValueError when a value, called by this name, is not of the kind."""
+
+
+def read(text: str) -> dict[str, Any]:
+    """Read the JSON of a record.
+
+    Raises:
+        ValueError: naming the first field that is missing, or not what it must be.
+    """
+    try:
+        document = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(f"it is nested deeper than {DEEPEST} levels") from error
+    _check_nesting(document)
+    if not isinstance(document, dict):
+        raise ValueError(f"it must be an object, and is {_told(document)}")
+    if (schema := document.get("schema")) != SCHEMA or isinstance(schema, bool):
+        raise ValueError(f"schema {schema!r}, this version reads {SCHEMA}")
+    _check_fields(document, "", _RECORD, optional=("output_seal",))
+    _check_fields(document["key"], "key.", _KEY, optional=("environment", "passed_by", "not_imported"))
+    _check_fields(document["provenance"], "provenance.", _PROVENANCE)
+    if unknown := set(document["provenance"]) - set(_PROVENANCE):
+        raise ValueError(f"provenance has the unknown field {min(unknown)!r}")
+    for name, entry in document["figures"].items():
+        if not re.fullmatch(r"\w[\w-]*", name):
+            raise ValueError(f"a figure cannot be called {name!r}")
+        _check_fields(entry, f"figures.{name}.", _FIGURE)
+    return document
+
+
+def _check_nesting(document: Any) -> None:
+    """Refuse what is nested too deep, and numbers that JSON has no word for, but Python's reader lets pass."""
+    level = [document]
+    for _ in range(DEEPEST):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, (dict, list)):
+                inner += value.values() if isinstance(value, dict) else value
+            elif isinstance(value, float) and not math.isfinite(value):
+                raise ValueError("it holds a number that is not finite (NaN, Infinity, or too large)")
+        if not inner:
+            return
+        level = inner
+    raise ValueError(f"it is nested deeper than {DEEPEST} levels")
+
+
+def _check_fields(value: Any, prefix: str, kinds: dict[str, _Kind], optional: tuple[str, ...] = ()) -> None:
+    _object(value, prefix.rstrip("."))
+    for name, kind in kinds.items():
+        if name in value:
+            kind(value[name], prefix + name)
+        elif name not in optional:
+            raise ValueError(f"{prefix}{name} is missing")
+
+
+def _told(value: Any) -> str:
+    kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")
+
+
+def _kind(wanted: str, right: Callable[[Any], bool]) -> _Kind:
+    def check(value: Any, name: str) -> None:
+        if not right(value):
+            raise ValueError(f"{name} must be {wanted}" + ("" if right_type(value) else f", and is {_told(value)}"))
+
+    def right_type(value: Any) -> bool:
+        return wanted.endswith(_told(value).rpartition(" ")[2]) or (isinstance(value, str) and "line" in wanted)
+
+    return check
+
+
+def _is_line(value: Any) -> bool:
+    # Control characters would reach terminals; half of a surrogate pair cannot be written as UTF-8.
+    return (
+        isinstance(value, str)
+        and len(value) <= _LONGEST_LINE
+        and not any(unicodedata.category(character) in ("Cc", "Cs") for character in value)
+    )
+
+
+def _is_place(value: Any) -> bool:
+    """Is it the name of a file, as keys have them: under the project, a variable's folder or the home folder?"""
+    if not _is_line(value) or not value:
+        return False
+    parts = value.split("/")
+    return bool(parts[0]) and ".." not in parts and (parts[0] == "~" or not parts[0].startswith("~"))
+
+
+_object = _kind("an object", lambda value: isinstance(value, dict))
+_list = _kind("a list", lambda value: isinstance(value, list))
+_text = _kind("a text", lambda value: isinstance(value, str))
+_line = _kind("a line of plain text", _is_line)
+_place = _kind("the name of a file of the project, in one line and without ..", _is_place)
+_digest = _kind(
+    "64 hexadecimal digits", lambda value: isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value))
+)
+_number = _kind(
+    "a number of at least 0",
+    lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e18,
+)
+
+
+def _each(item: _Kind, key: _Kind = _text) -> _Kind:
+    """Return the kind of an object whose values are all of one kind."""
+
+    def check(value: Any, name: str) -> None:
+        _object(value, name)
+        for inner, each in value.items():
+            key(inner, f"{inner!r} in {name}")
+            item(each, f"{name}.{inner}")
+
+    return check
+
+
+def _all(item: _Kind) -> _Kind:
+    """Return the kind of a list whose items are all of one kind."""
+
+    def check(value: Any, name: str) -> None:
+        _list(value, name)
+        for at, each in enumerate(value):
+            item(each, f"{name}.{at}")
+
+    return check
+
+
+_RECORD: dict[str, _Kind] = {
+    "question": _line,
+    "parameters": _object,
+    "values": _object,
+    "arrays": _each(_text),
+    "seals": _each(_text),
+    "output": _all(_text),
+    "output_seal": _text,
+    "figures": _object,
+    "key": _object,
+    "provenance": _object,
+}
+_KEY: dict[str, _Kind] = {
+    "code": _each(_each(_line, _line), _place),
+    "files": _each(_line, _place),
+    "environment": _each(_line, _line),
+    "passed_by": _each(_all(_line), _place),
+    "not_imported": _all(_place),
+    "plot_code": _each(_each(_line, _line), _place),
+    "plot_files": _each(_line, _place),
+}
+_FIGURE: dict[str, _Kind] = {"file": _line, "sha256": _digest, "alt": _line}
+_PROVENANCE: dict[str, _Kind] = {
+    # By the annotation, so that a field that is added to the model is checked, too.
+    field.name: {"str": _line, "float": _number, "dict[str, str]": _each(_line, _line)}[str(field.type)]
+    for field in fields(Provenance)
+}
+
+
+@functools.lru_cache(maxsize=64)
+def check_drawing(svg: str) -> None:
+    """Refuse a drawing that could do anything in a page but be seen, or that a browser could read in another way.
+
+    What passes may stand in a page as it is: XML and HTML agree about elements, attributes and text.
+
+    Raises:
+        AsrunError: saying what it holds.
+    """
+    # An HTML parser ends `<!-->` at once, an XML parser much later: what is a comment to one is a script to the other.
+    for start, told in {"<!DOCTYPE": "a DOCTYPE", "<?": "a processing instruction", "<!": "a comment or CDATA"}.items():
+        if start in svg:
+            raise AsrunError(f"the SVG is refused: it holds {told}", remedy="draw it again with its snippet")
+    if not svg.startswith("<svg") or not svg.rstrip().endswith(">"):
+        raise AsrunError("the SVG is refused: it is not one <svg> element", remedy="draw it again with its snippet")
+    try:
+        sanitise_svg(svg)
+    except RecursionError as error:
+        raise AsrunError("the SVG is refused: it is nested too deep", remedy="draw it again with its snippet") from error

@@ -27,14 +27,17 @@ Telling = Callable[[str, str], None]
 """Is told what is happening: a name (`drop_rate (quick, cpu)`), and news of it."""
 
 
-def make_record(project: Project, store: Store, snippet: Snippet, scale: str, device: str, tell: Telling) -> Record:
+def make_record(
+    project: Project, store: Store, snippet: Snippet, scale: str, device: str, tell: Telling, *, at_once: int = 1
+) -> Record:
     """Run a snippet and store its record, then draw its figures and store those.
 
     The values are stored before anything is drawn: a mistake in `plot` costs no training.
     """
     run = RunName(snippet.name, scale, device)
     try:
-        record = runner.run_snippet(project, snippet, scale, device, lambda text: tell(str(run), text))
+        listener = partial(tell, str(run))
+        record = runner.run_snippet(project, snippet, scale, device, listener, at_once=at_once)
     except AsrunError as error:
         freshness.note_failure(project, snippet, run, error)
         raise

@@ -14,6 +14,11 @@ from asrun.errors import AsrunError
 
 __all__ = ["decode", "dumps", "encode", "plain", "seal"]
 
+_DTYPE = re.compile(r"bool|u?int(?:8|16|32|64)|float(?:16|32|64)|[<>](?:[iu][248]|f[248])")
+_EMPTY_SHAPE = re.compile(r"\d{1,8}(?:x\d{1,8}){1,31}", re.ASCII)
+_LARGEST_EMPTY = 10_000_000
+"""How many elements the axes of an array without elements may span: what is averaged over the others has as many."""
+
 
 def encode(result: Any) -> tuple[dict[str, Any], dict[str, str]]:
     """Turn a result into plain JSON values.
@@ -89,15 +94,18 @@ def _list(array: np.ndarray) -> Any:
 
 
 def decode(values: dict[str, Any], arrays: dict[str, str]) -> dict[str, Any]:
-    """Turn JSON values back into what `run` returned (tuples as lists)."""
+    """Turn JSON values back into what `run` returned (tuples as lists).
+
+    Raises:
+        ValueError: when something is not the array that it is said to be. Arrays of objects are none that a record has.
+    """
 
     def restore(value: Any, path: str) -> Any:
         if path in arrays:
-            dtype, _, shape = arrays[path].partition(" ")
-            restored = np.array(value, dtype=dtype)
-            if shape:
-                restored = restored.reshape([int(length) for length in shape.split("x")])
-            return restored if restored.ndim else restored[()]
+            try:
+                return _array(value, arrays[path])
+            except (ValueError, TypeError, ArithmeticError) as error:
+                raise ValueError(f"{path} is not {arrays[path]!r}: {error}") from error
         if isinstance(value, dict):
             return {key: restore(item, f"{path}.{key}" if path else key) for key, item in value.items()}
         if isinstance(value, list):
@@ -105,6 +113,21 @@ def decode(values: dict[str, Any], arrays: dict[str, str]) -> dict[str, Any]:
         return value
 
     return restore(values, "")
+
+
+def _array(value: Any, told: str) -> Any:
+    dtype, _, shape = told.partition(" ")
+    if not _DTYPE.fullmatch(dtype):
+        raise ValueError("no array of a record has this dtype")
+    # Numbers that do not fit are an error, and not a warning and an infinity.
+    with np.errstate(all="raise", under="ignore"):
+        restored = np.array(value, dtype=dtype)
+    if shape:
+        lengths = [int(length) for length in shape.split("x")] if _EMPTY_SHAPE.fullmatch(shape) else []
+        if 0 not in lengths or math.prod(filter(None, lengths)) > _LARGEST_EMPTY:
+            raise ValueError("this is not the shape of an array without elements")
+        restored = restored.reshape(lengths)
+    return restored if restored.ndim else restored[()]
 
 
 def plain(value: Any) -> Any:

@@ -15,15 +15,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from asrun.errors import AsrunError
 from asrun.key import folders
 from asrun.model import RunName, Snippet, Where
 from asrun.project import Project
 
-__all__ = ["KEPT_LINES", "Follow", "Listener", "end", "environment", "failed", "group_alive", "start"]
+__all__ = [
+    "KEPT_LINES", "Follow", "Limits", "Listener", "end", "end_all", "environment", "failed", "group_alive", "start",
+]  # fmt: skip
 
 Listener = Callable[[str], None]
 """Is called with whatever the running snippet printed last."""
@@ -34,7 +40,21 @@ KEPT_LINES = 20
 """How many of the last lines that a failed snippet printed are shown."""
 
 
-def environment(device: str) -> dict[str, str]:
+@dataclass(frozen=True)
+class Limits:
+    """What a run may take."""
+
+    seconds: float
+    memory: float
+    """Bytes, of the run and all that it starts."""
+    threads: int | None = None
+    """How many threads numerical libraries use; None leaves it to them, who take a thread for each core."""
+
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+def environment(device: str, threads: int | None = None) -> dict[str, str]:
     """Return the environment of the child process: the same drawing and hashing everywhere, and GPUs only on cuda."""
     environment = os.environ | {
         "MATPLOTLIBRC": str(ASSETS / "matplotlibrc"),
@@ -45,6 +65,8 @@ def environment(device: str) -> dict[str, str]:
     }
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
+    if threads:
+        environment |= dict.fromkeys(_THREADS, str(threads))
     return environment
 
 
@@ -55,7 +77,7 @@ def start(
     out: Path,
     listener: Listener,
     request: dict[str, Any],
-    seconds: float,
+    limits: Limits,
 ) -> tuple[str, dict[str, Any]]:
     """Start the child process, follow it to its end, and return what it printed and its report."""
     request |= {
@@ -73,24 +95,18 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=project.root,
-        env=environment(run.device),
+        env=environment(run.device, limits.threads),
         start_new_session=True,
     )
     follow = Follow(process, listener)
+    _running.add(process)
     try:
-        process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        follow.dump_stack()
-        end(process)
-        raise AsrunError(
-            f"{run} did not end within {seconds / 60:g} minutes, and was stopped{follow.hung_at(project)}"
-            f"{follow.last_lines()}",
-            where=Where(project.relative(snippet.path)),
-            remedy=f'make it faster, or allow more: NEEDS = {{"minutes": {{"{run.scale}": {2 * seconds / 60:g}}}}}',
-        ) from None
+        _wait(process, follow, limits, run, project, Where(project.relative(snippet.path)))
     except BaseException:
         end(process)
         raise
+    finally:
+        _running.discard(process)
     follow.join(1.0)
     # A process that the snippet left behind may still hold the pipe open; it is ended first, and the rest read then.
     end(process)
@@ -103,6 +119,57 @@ def start(
             report[kind] = [path for path in report[kind] if still(path) and not Path(path).is_relative_to(own)]
         return follow.printed(), report
     raise failed(project, snippet, run, process.returncode, out, follow)
+
+
+_running: set[subprocess.Popen[bytes]] = set()
+"""Processes that were started and not yet seen to end."""
+
+
+def end_all() -> None:
+    """End whatever runs: for whoever started runs in several threads, and is interrupted."""
+    for process in list(_running):
+        end(process)
+
+
+def _wait(
+    process: subprocess.Popen[bytes], follow: Follow, limits: Limits, run: RunName, project: Project, where: Where
+) -> None:
+    """Wait until a process ends, and no longer than it may take."""
+    until = time.monotonic() + limits.seconds
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=min(1.0, max(0.01, until - time.monotonic())))
+            return
+        if time.monotonic() >= until:
+            follow.dump_stack()
+            raise AsrunError(
+                f"{run} did not end within {limits.seconds / 60:g} minutes, and was stopped{follow.hung_at(project)}"
+                f"{follow.last_lines()}",
+                where=where,
+                remedy="make it faster, or allow more: "
+                f'NEEDS = {{"minutes": {{"{run.scale}": {2 * limits.seconds / 60:g}}}}}',
+            )
+        used = _memory(process.pid)
+        if used > limits.memory:
+            follow.dump_stack()
+            raise AsrunError(
+                f"{run} took {used / 1e9:.3g} GB of memory, and was stopped at {limits.memory / 1e9:.3g} GB"
+                f"{follow.hung_at(project)}{follow.last_lines()}",
+                where=where,
+                remedy="make it smaller, or allow more where there is more: "
+                f'NEEDS = {{"memory": {{"{run.scale}": {2 * limits.memory / 1e9:.2g}}}}} (in GB)',
+            )
+
+
+def _memory(pid: int) -> int:
+    """Return the bytes that a process and all that it started hold in memory."""
+    total = 0
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        for each in (process, *process.children(recursive=True)):
+            with suppress(psutil.Error):
+                total += each.memory_info().rss
+    return total
 
 
 def failed(project: Project, snippet: Snippet, run: RunName, code: int, out: Path, follow: Follow) -> AsrunError:

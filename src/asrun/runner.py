@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from asrun import codec
 from asrun.errors import AsrunError
 from asrun.fingerprint import Observed, PassedBy, Reading, merge
 from asrun.key import data_digests, folders, plot_code, unreached, variable_digests
 from asrun.model import Figure, Provenance, Record, RunName, Snippet, Where
-from asrun.process import Listener, start
+from asrun.process import Limits, Listener, start
 from asrun.project import Project
 
-__all__ = ["choose_device", "commit", "has_gpu", "limit_minutes", "redraw", "run_snippet"]
+try:
+    import fcntl
+except ImportError:  # Windows has no such module, and hardly anybody trains there.
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["choose_device", "commit", "has_gpu", "limits", "redraw", "run_snippet"]
 
 
 def has_gpu() -> bool:
@@ -30,10 +40,18 @@ def has_gpu() -> bool:
     return subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False).returncode == 0
 
 
-def choose_device(snippet: Snippet, wanted: str | None) -> str:
-    """Return the device class to run on: what was asked for, or a GPU if the snippet can use one and there is one."""
+def choose_device(snippet: Snippet, wanted: str | None, took: dict[str, float] | None = None) -> str:
+    """Return the device class to run on: what was asked for, or a GPU if the snippet can use one and there is one.
+
+    Arguments:
+        snippet: What is to be run.
+        wanted: What was asked for.
+        took: Seconds that the last run took, by device class: of two, the faster is chosen.
+    """
     needs = snippet.needs.get("gpu")
     device = wanted or ("cuda" if needs and has_gpu() else "cpu")
+    if not wanted and device == "cuda" and needs == "preferred" and took and set(took) == {"cpu", "cuda"}:
+        device = min(took, key=lambda each: took[each])
     if device == "cuda" and not has_gpu():
         raise AsrunError(
             f"{snippet.name} cannot run on cuda: this machine has no NVIDIA GPU that its driver can see",
@@ -47,14 +65,49 @@ def choose_device(snippet: Snippet, wanted: str | None) -> str:
     return device
 
 
-def limit_minutes(snippet: Snippet, scale: str, project: Project) -> float:
-    """Return how long a run may take: the snippet's NEEDS, or the project's default."""
-    minutes = snippet.needs.get("minutes", project.minutes)
-    return float(minutes.get(scale, project.minutes) if isinstance(minutes, dict) else minutes)
+def limits(snippet: Snippet, scale: str, project: Project, *, at_once: int = 1) -> Limits:
+    """Return what a run may take.
+
+    Time is what the snippet's NEEDS say in minutes, or the project's default; memory what they say in GB, or nine
+    tenths of what is free. Cores are shared out when several runs go on at once.
+    """
+
+    def need(name: str, default: float) -> float:
+        value = snippet.needs.get(name, default)
+        return float(value.get(scale, default) if isinstance(value, dict) else value)
+
+    free = psutil.virtual_memory().available
+    threads = max(1, (os.cpu_count() or 1) // at_once) if at_once > 1 else None
+    return Limits(60 * need("minutes", project.minutes), 1e9 * need("memory", 0.9 * free / 1e9), threads)
 
 
-def run_snippet(project: Project, snippet: Snippet, scale: str, device: str, listener: Listener) -> Record:
+@contextmanager
+def _own_gpu(device: str, listener: Listener) -> Iterator[None]:
+    """Wait until no other run of asrun's is on the GPU: two would slow each other down, or not fit."""
+    if device != "cuda" or fcntl is None:
+        yield
+        return
+    with (Path(tempfile.gettempdir()) / "asrun-gpu.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            listener("waits for the GPU, on which another run is going on")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def run_snippet(
+    project: Project, snippet: Snippet, scale: str, device: str, listener: Listener, *, at_once: int = 1
+) -> Record:
     """Run a snippet at one scale, and return its record: not stored yet, and without figures (see `redraw`).
+
+    Arguments:
+        project: The snippet's.
+        snippet: What to run.
+        scale: At which of its SCALES.
+        device: On which device class.
+        listener: Hears what is printed.
+        at_once: How many runs go on at the same time.
 
     Raises:
         AsrunError: when it raises, does not end, or returns what cannot be recorded.
@@ -63,10 +116,10 @@ def run_snippet(project: Project, snippet: Snippet, scale: str, device: str, lis
     run = RunName(snippet.name, scale, device)
     # Digests are taken before the run: an edit while it trains must leave the record stale, not wrong.
     reading = Reading(snippet.path, "run", folders=folders(project), root=project.root)
-    with tempfile.TemporaryDirectory(prefix="asrun-") as folder:
+    with tempfile.TemporaryDirectory(prefix="asrun-") as folder, _own_gpu(device, listener):
         request = {"do": "run", "parameters": snippet.scales[scale]}
-        limit = limit_minutes(snippet, scale, project) * 60
-        printed, report = start(project, snippet, run, Path(folder), listener, request, limit)
+        allowed = limits(snippet, scale, project, at_once=at_once)
+        printed, report = start(project, snippet, run, Path(folder), listener, request, allowed)
         values = codec.decode(*json.loads(Path(folder, "values.json").read_text("utf-8")))
     if report["device_class"] != device:
         raise AsrunError(
@@ -116,7 +169,8 @@ def redraw(project: Project, snippet: Snippet, record: Record, listener: Listene
     with tempfile.TemporaryDirectory(prefix="asrun-") as folder:
         out = Path(folder)
         (out / "values.json").write_text(json.dumps(codec.encode(record.values)), "utf-8")
-        _, report = start(project, snippet, record.run, out, listener, {"do": "plot"}, project.minutes * 60)
+        allowed = replace(limits(snippet, record.run.scale, project), seconds=project.minutes * 60)
+        _, report = start(project, snippet, record.run, out, listener, {"do": "plot"}, allowed)
         drawn = json.loads((out / "figures.json").read_text("utf-8"))
     where = Where(project.relative(snippet.path))
     if not drawn:

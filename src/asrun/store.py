@@ -4,28 +4,29 @@
     snippets/records/drop_rate/full-cpu.error.1f2e3d4c.svg    one figure of it, named by its digest
 
 Figures are written first and the JSON file last, each to a temporary name, flushed, then renamed: the rename of the
-JSON file is the moment at which a record exists. A figure that no record names is swept away afterwards.
+JSON file is the moment at which a record exists. A figure that no record names is swept away afterwards, and so is what
+a process left behind that was killed while it wrote. Whoever writes holds a lock on the folder, which ends with its
+process: of two at once, the second one waits.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from asrun import codec
+from asrun.document import SCHEMA, check_drawing
+from asrun.document import read as read_document
 from asrun.errors import AsrunError
 from asrun.model import Figure, Provenance, Record, RunName, Where
 from asrun.project import Project
 
 __all__ = ["Store", "write_whole"]
-
-SCHEMA = 1
 
 PRINTED = "what it printed"
 """Stands among damaged names for the output: no value can be called so from a page."""
@@ -48,6 +49,27 @@ def write_whole(path: Path, data: bytes) -> None:
         raise
 
 
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[bool]:
+    """Wait until nobody else writes in a folder, and keep others waiting; say whether that can be had here."""
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):  # Windows: two writers at once are left to chance there.
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            locked = True
+        except OSError:  # Some file systems of networks have no locks.
+            locked = False
+        yield locked
+    finally:
+        os.close(handle)
+
+
 class Store:
     """The records of one project.
 
@@ -57,7 +79,7 @@ class Store:
 
     def __init__(self, project: Project):
         self.project, self.folder = project, project.records
-        self._read: dict[RunName, tuple[int, Record]] = {}
+        self._read: dict[RunName, tuple[_Version, Record]] = {}
 
     def list(self) -> list[RunName]:
         """Name every record there is."""
@@ -78,22 +100,24 @@ class Store:
             AsrunError: when the file cannot be understood.
         """
         path = self.path(run)
-        try:
-            modified = path.stat().st_mtime_ns
-        except FileNotFoundError:
+        version = _version(path)
+        if version is None:
             return None
         cached = self._read.get(run)
-        if cached and cached[0] == modified:
+        if cached and cached[0] == version:
             return cached[1]
         try:
-            record = self._decode(run, json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            record = self.decode(run, path.read_text("utf-8"), lambda file: self._drawing(path, file))
+            while record.damaged and (now := _version(path)) and now != version:
+                # Its figures were swept away while it was read: it has been replaced, and is read again.
+                version, record = now, self.decode(run, path.read_text("utf-8"), lambda file: self._drawing(path, file))
+        except (OSError, ValueError) as error:
             raise AsrunError(
                 f"this record cannot be read ({type(error).__name__}: {error})",
                 where=Where(self.project.relative(path)),
                 remedy=f"restore it from version control, or make it anew: asrun run {run.snippet} --scale {run.scale}",
             ) from error
-        self._read[run] = (modified, record)
+        self._read[run] = (version, record)
         return record
 
     def best(self, snippet: str, scale: str | None = None) -> Record | None:
@@ -120,13 +144,24 @@ class Store:
             ) from error
 
     def _put(self, record: Record) -> Path:
-        path = self.path(record.run)
+        path, files = self.path(record.run), self.files(record)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with alone_in(path.parent) as alone:
+            for name, data in files.items():
+                write_whole(path.with_name(name), data)
+            self._read.pop(record.run, None)
+            self._sweep(path, files, unfinished=alone)
+        return path
+
+    def files(self, record: Record) -> dict[str, bytes]:
+        """Return the files that hold a record, by name, in the order in which they must be written."""
+        path, files = self.path(record.run), {}
         values, arrays = codec.encode(record.values)
         figures = {}
         for name, figure in record.figures.items():
             digest = hashlib.sha256(figure.svg.encode()).hexdigest()
             file = f"{path.stem}.{name}.{digest[:8]}.svg"
-            write_whole(path.with_name(file), figure.svg.encode())
+            files[file] = figure.svg.encode()
             figures[name] = {"file": file, "sha256": digest, "alt": figure.alt}
         document = {
             "schema": SCHEMA,
@@ -149,19 +184,32 @@ class Store:
             },
             "provenance": asdict(record.provenance),
         }
-        write_whole(path, codec.dumps(document).encode())
-        self._read.pop(record.run, None)
-        self._sweep(path, {entry["file"] for entry in figures.values()})
-        return path
+        return files | {path.name: codec.dumps(document).encode()}
 
-    def _sweep(self, path: Path, used: Iterable[str]) -> None:
-        for figure in path.parent.glob(f"{path.stem}.*.svg"):
-            if figure.name not in set(used):
-                figure.unlink(missing_ok=True)
+    def _sweep(self, path: Path, used: Iterable[str], *, unfinished: bool) -> None:
+        left = [figure for figure in path.parent.glob(f"{path.stem}.*.svg") if figure.name not in set(used)]
+        if unfinished:
+            # While nobody else can be writing, these are of processes that are gone.
+            left += path.parent.glob(f".{path.stem}.*.part")
+        for each in left:
+            each.unlink(missing_ok=True)
 
-    def _decode(self, run: RunName, document: dict[str, Any]) -> Record:
-        if document["schema"] != SCHEMA:
-            raise ValueError(f"schema {document['schema']}, this version reads {SCHEMA}")
+    def _drawing(self, path: Path, file: str) -> str:
+        drawing = path.with_name(Path(file).name)
+        return drawing.read_text("utf-8") if drawing.is_file() else ""
+
+    def decode(self, run: RunName, text: str, drawing: Callable[[str], str]) -> Record:
+        """Read a record from the text of its JSON file.
+
+        Arguments:
+            run: Which one it is.
+            text: What is in the file.
+            drawing: Returns the figure that is in a file of this name; an empty text when there is none.
+
+        Raises:
+            ValueError: when it cannot be understood.
+        """
+        document = read_document(text)
         values, arrays, seals = document["values"], document["arrays"], document["seals"]
         damaged = {
             name
@@ -173,9 +221,8 @@ class Store:
             damaged.add(PRINTED)
         figures = {}
         for name, entry in document["figures"].items():
-            path = self.path(run).with_name(Path(entry["file"]).name)
-            svg = path.read_text("utf-8") if path.is_file() else ""
-            if hashlib.sha256(svg.encode()).hexdigest() != entry["sha256"]:
+            svg = drawing(entry["file"])
+            if hashlib.sha256(svg.encode()).hexdigest() != entry["sha256"] or not _is_drawing(svg):
                 damaged.add(f"figure {name}")
             figures[name] = Figure(name, svg, entry["alt"])
         key = document["key"]
@@ -196,6 +243,27 @@ class Store:
             provenance=Provenance(**document["provenance"]),
             damaged=frozenset(damaged),
         )
+
+
+_Version = tuple[int, int, int]
+
+
+def _version(path: Path) -> _Version | None:
+    """Return what tells one writing of a file from the next; None when there is no file."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _is_drawing(svg: str) -> bool:
+    """Whether it is safe to show: a digest tells only that a drawing and a record were written by the same hand."""
+    try:
+        check_drawing(svg)
+    except AsrunError:
+        return False
+    return True
 
 
 def _dtypes(arrays: dict[str, str], name: str) -> dict[str, str]:

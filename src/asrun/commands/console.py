@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -30,18 +30,28 @@ _COLOURS = {
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, str], Any]]:
-    """Show the latest news of whatever is running, on one line that is rewritten."""
+def progress() -> Iterator[Callable[[str, str], None]]:
+    """Show the latest news of whatever is running, a line for each with its time; empty news takes the line away."""
     if not err.is_terminal:
         yield lambda name, text: None
         return
+    news: dict[str, tuple[float, str]] = {}
+
+    def tell(name: str, text: str) -> None:
+        if text:
+            began, _ = news.get(name, (time.monotonic(), ""))
+            news[name] = (began, text)
+        else:
+            news.pop(name, None)
+        status.update("\n".join(_line(each, *told) for each, told in news.items()))
+
     with Status("", console=err, spinner="dots") as status:
-        yield lambda name, text: status.update(f"{name}  {_clip(text)}")
+        yield tell
 
 
-def _clip(text: str) -> str:
-    width = max(20, err.width - 40)
-    return escape(text[:width])
+def _line(name: str, began: float, text: str) -> str:
+    width = max(20, err.width - len(name) - 20)
+    return f"{name}  {format_seconds(time.monotonic() - began)}  {escape(text[:width])}"
 
 
 def cost(record: Record) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 
 import click
 
 from asrun import freshness, runner
 from asrun.commands.console import cost, out, progress
-from asrun.errors import AsrunError
+from asrun.errors import AsrunError, Problems
+from asrun.formats import format_seconds
 from asrun.model import RunName, Snippet, State
+from asrun.process import end_all
 from asrun.project import Project, find_project
 from asrun.snippet import find_snippet, list_snippets
 from asrun.store import Store
@@ -28,45 +32,87 @@ __all__ = ["run"]
 @click.option("--rerun", is_flag=True, help="Run even what is fresh.")
 @click.option("--redraw", is_flag=True, help="Only draw the figures anew, from the recorded values.")
 @click.option("--labs", is_flag=True, help="Execute the notebooks that are not fresh, too.")
-def run(names: tuple[str, ...], scale: str | None, device: str | None, rerun: bool, redraw: bool, labs: bool) -> None:
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="How many runs at once. Cores are shared out among them; on a GPU there is one run at a time.",
+)
+def run(
+    names: tuple[str, ...], scale: str | None, device: str | None, rerun: bool, redraw: bool, labs: bool, jobs: int
+) -> None:
     """Run snippets and record what they measure (all snippets, when none is named).
 
-    A record that is fresh is left as it is. Progress is shown while a snippet runs; Ctrl-C ends the run that is going
-    on and keeps every record that was finished.
+    A record that is fresh is left as it is. Progress is shown while a snippet runs; Ctrl-C ends what is going on and
+    keeps every record that was finished.
     """
     project = find_project()
     store = Store(project)
     snippets = [find_snippet(name, project) for name in names] if names else list_snippets(project)
     if not (labs and not names):
-        for snippet in snippets:
-            _run_one(project, store, snippet, scale, device, rerun=rerun, redraw=redraw)
+        chosen = [_chosen(snippet, scale, device, project, store) for snippet in snippets]
+        with progress() as tell:
+            one = partial(_run_one, project, store, tell, rerun=rerun, redraw=redraw, at_once=min(jobs, len(chosen)))
+            _all(one, chosen, jobs)
     if labs:
         _run_labs(project, rerun=rerun)
+
+
+def _chosen(
+    snippet: Snippet, scale: str | None, device: str | None, project: Project, store: Store
+) -> tuple[Snippet, RunName]:
+    """Decide at which scale and on which device a snippet is run."""
+    scale = scale or freshness.cheapest_scale(snippet, project)
+    if scale not in snippet.scales:
+        raise AsrunError(f"{snippet.name} has no scale {scale}", remedy=f"its SCALES are: {', '.join(snippet.scales)}")
+    records = {each: store.get(RunName(snippet.name, scale, each)) for each in project.devices}
+    took = {each: record.provenance.seconds for each, record in records.items() if record}
+    return snippet, RunName(snippet.name, scale, runner.choose_device(snippet, device, took))
+
+
+def _all(one: Callable[[Snippet, RunName], None], chosen: Sequence[tuple[Snippet, RunName]], jobs: int) -> None:
+    """Do one thing for each run; of several at once, one that fails leaves the others to end."""
+    if jobs == 1 or len(chosen) < 2:
+        for each in chosen:
+            one(*each)
+        return
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = [pool.submit(one, *each) for each in chosen]
+        try:
+            wait(waiting)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_all()
+            raise
+    errors = [error for each in waiting if (error := each.exception())]
+    if problems := [error for error in errors if isinstance(error, AsrunError)]:
+        raise problems[0] if len(problems) == 1 else Problems(problems)
+    if errors:
+        raise errors[0]
 
 
 def _run_one(
     project: Project,
     store: Store,
+    tell: Callable[[str, str], None],
     snippet: Snippet,
-    scale: str | None,
-    device: str | None,
+    name: RunName,
     *,
     rerun: bool,
     redraw: bool,
+    at_once: int,
 ) -> None:
     from asrun import build as building
 
-    scale = scale or freshness.cheapest_scale(snippet, project)
-    if scale not in snippet.scales:
-        raise AsrunError(f"{snippet.name} has no scale {scale}", remedy=f"its SCALES are: {', '.join(snippet.scales)}")
-    name = RunName(snippet.name, scale, runner.choose_device(snippet, device))
     condition = freshness.run_condition(project, snippet, name, store)
     record = store.get(name)
-    with progress() as tell:
+    try:
         if redraw or (condition.state is State.FRESH and not rerun):
             if record is None:
                 raise AsrunError(
-                    f"{name} has no record to draw", remedy=f"run it: asrun run {snippet.name} --scale {scale}"
+                    f"{name} has no record to draw", remedy=f"run it: asrun run {snippet.name} --scale {name.scale}"
                 )
             drawing = freshness.drawing_condition(project, snippet, record)
             if not redraw and drawing.state is State.FRESH:
@@ -75,8 +121,21 @@ def _run_one(
             building.draw(project, store, snippet, record, tell)
             out.print(f"[green]drawn[/]   {name}")
             return
-        record = building.make_record(project, store, snippet, scale, name.device, tell)
-    out.print(f"[green]ran[/]     {name}  {cost(record)} -> {project.relative(store.path(record.run))}")
+        tell(
+            str(name), f"starts; the last run took {format_seconds(record.provenance.seconds)}" if record else "starts"
+        )
+        made = building.make_record(project, store, snippet, name.scale, name.device, tell, at_once=at_once)
+    finally:
+        tell(str(name), "")
+        tell(f"{name} figures", "")
+    out.print(f"[green]ran[/]     {name}  {cost(made)} -> {project.relative(store.path(made.run))}")
+    before, now = record.provenance.seconds if record else 0.0, made.provenance.seconds
+    if before and now > max(_SLOW * before, before + 5):
+        out.print(f"[yellow]slow[/]    {name}  took {now / before:.1f} times as long as the last time")
+
+
+_SLOW = 2.0
+"""A run that takes so many times as long as the last one is remarked on."""
 
 
 def _run_labs(project: Project, *, rerun: bool) -> None:

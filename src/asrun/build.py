@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import glob
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from asrun import freshness, notebook, runner
 from asrun.context import Context
 from asrun.errors import AsrunError, Problems
-from asrun.model import Condition, Record, RunName, Snippet, State
-from asrun.pages import read_all
+from asrun.model import Condition, Record, RunName, Snippet, State, Where
+from asrun.pages import Read, read_all
 from asrun.project import Project
 from asrun.snippet import list_snippets
 from asrun.store import Store
 
 __all__ = ["Telling", "bring_up_to_date", "build", "check", "draw", "make_record", "serve", "swap"]
+
+OLD = "old"
+"""What the last good site is called while a new one takes its place, where that takes two steps."""
 
 Telling = Callable[[str, str], None]
 """Is told what is happening: a name (`drop_rate (quick, cpu)`), and news of it."""
@@ -102,32 +107,79 @@ def check(context: Context) -> int:
     Raises:
         Problems: everything that is wrong, with file and line.
     """
-    pages = read_all(context)
+    return _sound(read_all(context))
+
+
+def _sound(pages: Iterable[Read]) -> int:
+    """Return how many values, claims and citations pages have, or raise all that is wrong with them."""
+    pages = list(pages)
     problems = [problem for page in pages for problem in page.problems]
     if problems:
         raise Problems(problems)
     return sum(len(page.citations) for page in pages)
 
 
-def build(project: Project, *, allow_stale: bool = False) -> Path:
+def build(context: Context) -> tuple[Path, int]:
     """Render the site from records alone, next to the old one, and put it in the old one's place.
+
+    Every page is checked on the way: it is converted once, for both.
+
+    Returns:
+        Where the site is, and how many values, claims and citations its pages have.
 
     Raises:
         AsrunError: when anything is wrong; the old site is untouched then.
     """
-    project.site.parent.mkdir(parents=True, exist_ok=True)
-    with _only_one(project):
-        aside = Path(tempfile.mkdtemp(prefix=f".{project.site.name}-", dir=project.site.parent))
-        try:
-            _render(project, aside, allow_stale=allow_stale)
-            os.chmod(aside, 0o755)
-            swap(aside, project.site)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-    return project.site
+    project = context.project
+    try:
+        project.site.parent.mkdir(parents=True, exist_ok=True)
+        with _only_one(project):
+            _tidy(project.site)
+            aside = Path(tempfile.mkdtemp(prefix=_aside(project.site), dir=project.site.parent))
+            try:
+                cited = _checked(context, aside)
+                os.chmod(aside, 0o755)
+                swap(aside, project.site)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        raise AsrunError(
+            f"the site cannot be written ({error})",
+            where=Where(project.relative(project.site)),
+            remedy="make room or give leave to write there, then build again; the last good site is as it was",
+        ) from error
+    return project.site, cited
 
 
-def _render(project: Project, folder: Path, *, allow_stale: bool) -> None:
+def _aside(site: Path) -> str:
+    """Return what the names of folders start with that a build makes beside the site."""
+    return f".{site.name}-asrun-"
+
+
+def _tidy(site: Path) -> None:
+    """Clear away what builds left behind that were killed: whoever holds the lock is the only one there is."""
+    for left in site.parent.glob(f"{glob.escape(_aside(site))}*"):
+        if (left / OLD).is_dir() and not site.exists():
+            # It was killed between two renames, where the system cannot exchange two folders.
+            os.rename(left / OLD, site)
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _checked(context: Context, folder: Path) -> int:
+    """Render into a folder; return how many values, claims and citations there are, all of which hold."""
+    try:
+        pages = _render(context, folder)
+    except AsrunError:
+        # What is wrong with the project's own pages is told first, and all of it.
+        check(context)
+        raise
+    read = {page.path for page in pages}
+    # Pages that the site leaves out are held to the same.
+    return _sound([*pages, *read_all(context, without=read)])
+
+
+def _render(context: Context, folder: Path) -> list[Read]:
+    """Let MkDocs render the site into a folder; return the pages and decks that were read for it."""
     # Imported here: only a build needs MkDocs, and it takes a while to load.
     from mkdocs.commands.build import build as mkdocs_build
     from mkdocs.config import load_config
@@ -136,18 +188,22 @@ def _render(project: Project, folder: Path, *, allow_stale: bool) -> None:
     warnings = _Warnings()
     logging.getLogger("mkdocs").addHandler(warnings)
     try:
-        config = load_config(str(project.root / "mkdocs.yml"), site_dir=str(folder))
-        config.extra["asrun_allow_stale"] = allow_stale
+        config = load_config(str(context.project.root / "mkdocs.yml"), site_dir=str(folder))
+        plugin: Any = config.plugins.get("asrun")
+        if plugin:
+            plugin.given = context
         config.plugins.on_startup(command="build", dirty=False)
         mkdocs_build(config)
         config.plugins.on_shutdown()
     except MkDocsException as error:
-        raise AsrunError(str(error)) from error
+        # MkDocs logs what is wrong, and then says only that it stops.
+        raise Problems(map(AsrunError, warnings.told)) if warnings.told else AsrunError(str(error)) from error
     finally:
         logging.getLogger("mkdocs").removeHandler(warnings)
     if warnings.told:
         # What MkDocs only warns about (a link that leads nowhere) is wrong all the same.
         raise Problems(AsrunError(text) for text in warnings.told)
+    return plugin.read if plugin else []
 
 
 def serve(project: Project, port: int, *, open_browser: bool) -> None:
@@ -197,8 +253,8 @@ def swap(new: Path, old: Path) -> None:
         os.rename(new, old)
         return
     if not _exchange(new, old):
-        spare = Path(tempfile.mkdtemp(prefix=f".{old.name}-", dir=old.parent))
-        os.rename(old, spare / "old")
+        spare = Path(tempfile.mkdtemp(prefix=_aside(old), dir=old.parent))
+        os.rename(old, spare / OLD)
         os.rename(new, old)
         shutil.rmtree(spare, ignore_errors=True)
 

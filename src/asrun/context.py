@@ -24,11 +24,12 @@ class Context:
     Arguments:
         project: The project.
         allow_stale: Show stale records (pages mark them) where they are an error otherwise.
+        store: The project's records, where somebody has read them already.
     """
 
-    def __init__(self, project: Project, *, allow_stale: bool = False):
+    def __init__(self, project: Project, *, allow_stale: bool = False, store: Store | None = None):
         self.project, self.allow_stale = project, allow_stale
-        self.store, self.literature = Store(project), Literature(project)
+        self.store, self.literature = store or Store(project), Literature(project)
         self._conditions: dict[RunName, Condition] = {}
 
     @cached_property

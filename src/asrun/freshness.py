@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,20 @@ from asrun.project import Project
 from asrun.snippet import list_snippets
 from asrun.store import Store, write_whole
 
-__all__ = ["conditions", "drawing_condition", "forget_failure", "note_failure", "record_condition", "run_condition"]
+__all__ = [
+    "conditions",
+    "drawing_condition",
+    "forget_failure",
+    "note_failure",
+    "other_versions",
+    "record_condition",
+    "run_condition",
+]
 
 
-def conditions(project: Project, store: Store, *, drawn: bool = False) -> dict[RunName, Condition]:
+def conditions(
+    project: Project, store: Store, *, drawn: bool = False, strict_versions: bool = False
+) -> dict[RunName, Condition]:
     """Return the condition of every record there is, and of every cheapest scale that has none.
 
     A missing record is one that a build would make: a snippet's last preferred scale, when it has no record at all.
@@ -27,6 +39,7 @@ def conditions(project: Project, store: Store, *, drawn: bool = False) -> dict[R
         project: The project.
         store: Its records.
         drawn: Whether a record whose values are fresh, but whose figures are not, is called stale.
+        strict_versions: Whether a record made with other versions of Python or packages than there are here is.
     """
     snippets = {snippet.name: snippet for snippet in list_snippets(project)}
     recorded = store.list()
@@ -43,6 +56,8 @@ def conditions(project: Project, store: Store, *, drawn: bool = False) -> dict[R
                 drawing = drawing_condition(project, snippet, record)
                 if drawing.state is not State.FRESH:
                     found[run] = Condition(State.STALE, f"figures: {drawing.reason}")
+            if strict_versions and record and found[run].state is State.FRESH and (other := other_versions(record)):
+                found[run] = Condition(State.STALE, "; ".join(other))
     for snippet in snippets.values():
         scale = cheapest_scale(snippet, project)
         if not any(run.snippet == snippet.name and run.scale == scale for run in recorded):
@@ -84,6 +99,23 @@ def record_condition(project: Project, snippet: Snippet, record: Record) -> Cond
         if name not in project.harmless_variables and variable_digest(os.environ.get(name)) != digest
     ]
     return Condition(State.STALE, "; ".join(reasons)) if reasons else Condition(State.FRESH)
+
+
+def other_versions(record: Record) -> list[str]:
+    """Say which versions differ between where a record was made and here: `torch was 2.11.0, is 2.13.0`."""
+    told = []
+    for package, then in record.provenance.versions.items():
+        if package == "python":
+            now = platform.python_version()
+        else:
+            try:
+                now = importlib.metadata.version(package)
+            except importlib.metadata.PackageNotFoundError:
+                # CUDA is no package; and what is not installed has no version here that could differ.
+                continue
+        if now != then:
+            told.append(f"{package} was {then}, is {now}")
+    return told
 
 
 def drawing_condition(project: Project, snippet: Snippet, record: Record) -> Condition:

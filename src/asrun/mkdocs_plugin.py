@@ -23,7 +23,7 @@ from asrun.context import Context
 from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of
 from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
-from asrun.pages import front_matter_lines
+from asrun.pages import Read, front_matter_lines
 from asrun.project import OPTIONS, read_project
 
 __all__ = ["AsrunPlugin"]
@@ -59,6 +59,9 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
     stops at them.
     """
 
+    given: Context | None = None
+    """What pages may cite, where whoever calls MkDocs knows it already."""
+
     def on_startup(self, *, command: str, dirty: bool) -> None:
         self.previewing = command == "serve"
 
@@ -66,7 +69,8 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
         root = Path(config.config_file_path).parent
         self.project = read_project(root)
         allow_stale = self.previewing or bool(config.extra.get("asrun_allow_stale"))
-        self.context = Context(self.project, allow_stale=allow_stale)
+        self.context = self.given or Context(self.project, allow_stale=allow_stale)
+        self.read: list[Read] = []
         self.problems: list[AsrunError] = []
         self.decks: dict[str, decks.Rendered] = {}
         self.extension = AsrunExtension(context=self.context, strict=False)
@@ -103,6 +107,7 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
                 continue
             self.problems += [cited.error for cited in rendered.citations if cited.error]
             self.decks[path.stem] = rendered
+            self.read.append(Read(path, rendered.citations))
             files.append(File.generated(config, f"slides/{path.stem}/index.html", content=rendered.html))
         try:
             executed = notebook.executed(self.project, allow_stale=self.context.allow_stale)
@@ -129,6 +134,8 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
         if not page.file.src_uri.endswith(".md"):
             return None
         cited = self.extension.page
+        if (path := self.project.docs / page.file.src_uri).is_file():
+            self.read.append(Read(path, cited.citations))
         self.problems += cited.problems
         if self.previewing:
             for problem in cited.problems:
@@ -136,14 +143,17 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
         records = files.get_file_from_path(RECORDS_PAGE)
         return html + made_of(cited.citations, get_relative_url(records.url, page.url) if records else None)
 
+    def on_env(self, env: Any, *, config: MkDocsConfig, files: Files) -> None:
+        # All pages are converted, and none is rendered: nothing has to be when something is wrong.
+        if self.problems and not self.previewing:
+            raise PluginError(str(Problems(self.problems)))
+
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         site = Path(config.site_dir)
         for name, rendered in self.decks.items():
             decks.write(rendered, site / "slides" / name, self.context)
         if self.decks:
             slides.copy_assets(site / "slides" / "assets")
-        if self.problems and not self.previewing:
-            raise PluginError(str(Problems(self.problems)))
         mathfont.write_site_font(site, self.project.cache)
 
     def on_serve(self, server: LiveReloadServer, *, config: MkDocsConfig, builder: Any) -> LiveReloadServer:

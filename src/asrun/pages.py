@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,10 +52,12 @@ def read_page(path: Path, context: Context) -> Read:
     return Read(path, extension.page.citations)
 
 
-def read_all(context: Context) -> list[Read]:
-    """Read every page and every deck."""
-    pages = [read_page(path, context) for path in sorted(context.project.docs.rglob("*.md"))]
+def read_all(context: Context, *, without: Collection[Path] = ()) -> list[Read]:
+    """Read every page and every deck, except for those `without` which they are wanted."""
+    pages = [read_page(path, context) for path in sorted(context.project.docs.rglob("*.md")) if path not in without]
     for path in decks.list_decks(context):
+        if path in without:
+            continue
         try:
             pages.append(Read(path, decks.render(path, context, strict=False).citations))
         except AsrunError as error:

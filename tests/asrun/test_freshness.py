@@ -76,7 +76,7 @@ def test_from_missing_to_fresh_to_stale_and_back(site):
     told = project.run("why", "answer").out
     assert "answer (quick, cpu): stale" in told
     assert "src/lab/tools.py: double changed" in told
-    assert "depends on snippets/answer.py (run); src/lab/tools.py (double)" in told
+    assert "    depends on\n        snippets/answer.py: run\n        src/lab/tools.py: double\n" in told
 
     again = ran(project)
     assert state(again) == ("fresh", "")
@@ -372,3 +372,18 @@ def test_the_command_as_a_user_types_it(site):
     assert result.code == 0
     assert "answer" in result.out and "fresh" in result.out
     assert project.run_as_user("stauts").code == Exit.USAGE
+
+
+def test_other_versions_are_told_and_make_a_record_stale_only_when_that_is_asked_for(site):
+    project = ran(site({"snippets/coin.py": COIN}), "coin")
+    path = project.folder / "snippets/records/coin/quick-cpu.json"
+    document = json.loads(path.read_text())
+    here = document["provenance"]["versions"]["numpy"]
+    assert project.run("status", "--strict-versions").code == 0
+    document["provenance"]["versions"] |= {"numpy": "1.0.0", "cuda": "12.1", "not-installed": "3"}
+    path.write_text(json.dumps(document))
+    assert state(project)[0] == "fresh"
+    assert f"here: numpy was 1.0.0, is {here}\n" in project.run("why", "coin").out
+    strict = project.run("status", "--strict-versions", "--json")
+    assert strict.code == Exit.STALE
+    assert json.loads(strict.out)[0]["reason"] == f"numpy was 1.0.0, is {here}"

@@ -48,10 +48,8 @@ def build(may_run: bool, allow_stale: bool) -> None:
                 )
             else:
                 out.print(f"[yellow]{condition.state}[/]  {name}  {escape(condition.reason)}")
-        tell("checking", "every value, claim and citation")
-        cited = building.check(Context(project, allow_stale=allow_stale))
-        tell("rendering", "pages and decks")
-        site = building.build(project, allow_stale=allow_stale)
+        tell("checking and rendering", "pages and decks")
+        site, cited = building.build(Context(project, allow_stale=allow_stale, store=store))
     trained = f"ran {plural(len(ran), 'record')}" if ran else "trained nothing"
     out.print(f"Reused {plural(reused, 'record')}, {trained}; checked {cited} values, claims and citations.")
     out.print(f"Open {site / 'index.html'}", markup=False)

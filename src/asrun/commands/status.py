@@ -23,7 +23,12 @@ __all__ = ["status", "why"]
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for other programs.")
-def status(as_json: bool) -> None:
+@click.option(
+    "--strict-versions",
+    is_flag=True,
+    help="Call a record stale that was made with other versions of Python or packages than there are here.",
+)
+def status(as_json: bool, strict_versions: bool) -> None:
     """Show every record and its state: fresh, missing, stale, failed or unused.
 
     Exits with 3 when a record is not fresh, so that a script can ask.
@@ -32,7 +37,7 @@ def status(as_json: bool) -> None:
 
     project = find_project()
     store = Store(project)
-    found = freshness.conditions(project, store, drawn=True)
+    found = freshness.conditions(project, store, drawn=True, strict_versions=strict_versions)
     labs = {project.relative(path): notebook.condition(project, path) for path in notebook.list_notebooks(project)}
     if as_json:
         rows = [{"snippet": run.snippet, "scale": run.scale, "device": run.device} | _json(condition)
@@ -76,5 +81,17 @@ def why(name: str) -> None:
             versions = ", ".join(f"{package} {version}" for package, version in made.versions.items())
             out.print(f"    recorded {made.when} on {made.device}, in {format_seconds(made.seconds)}", markup=False)
             out.print(f"    with {versions}" + (f", at commit {made.commit}" if made.commit else ""), markup=False)
-            depends = [f"{file} ({', '.join(names)})" for file, names in record.code.items()]
-            out.print("    depends on " + "; ".join([*depends, *record.files]), markup=False)
+            if other := freshness.other_versions(record):
+                out.print("    here: " + ", ".join(other), markup=False)
+            rests = [f"{file}: {', '.join(names)}" for file, names in record.code.items()]
+            rests += [*record.files, *(f"the environment variable {name}" for name in record.environment)]
+            passed = [f"{file}: {', '.join(names)}" for file, names in record.passed_by.items()]
+            for heading, lines in (
+                ("depends on", rests),
+                ("mentions, and never called (* for all of a file)", passed),
+                ("mentions, and never imported", record.not_imported),
+            ):
+                if lines:
+                    out.print(f"    {heading}", markup=False)
+                for line in lines:
+                    out.print(f"        {line}", markup=False)

@@ -36,7 +36,7 @@ def trim(dry_run: bool) -> None:
 
     With a record go its figures, and its folder when nothing is left in it; then figures that no record names, and in
     .asrun/ the logs and notes of failed runs whose snippet, scale or notebook is gone. Every file is listed with its
-    size. A file in the records folder that asrun did not write is left alone, and named.
+    size. A file in the records folder that asrun does not know is left alone, and named.
 
     `asrun status` shows these records as unused.
     """
@@ -49,7 +49,7 @@ def trim(dry_run: bool) -> None:
         told = f"{project.relative(path)}  {_bytes(sizes[path])}  ({reason})"
         out.print(f"{'would delete' if dry_run else 'deleted'}  {told}", markup=False)
     for path in plan.unknown:
-        out.print(f"left alone  {project.relative(path)}  (nothing that asrun wrote)", markup=False)
+        out.print(f"left alone  {project.relative(path)}  (asrun does not know what it is)", markup=False)
     if plan.deleted or plan.folders:
         folders = f" and {plural(len(plan.folders), 'empty folder')}" if plan.folders else ""
         done = f"{plural(len(sizes), 'file')} ({_bytes(sum(sizes.values()))}){folders}"
@@ -107,7 +107,8 @@ def _judge(file: Path, project: Project, unused: dict[Path, str], labs: set[str]
     if file.is_symlink() or not file.is_file():
         return False, ""
     if file.parent == project.records / "labs" and file.suffix == ".ipynb":
-        known = "asrun" in _read(file).get("metadata", {})
+        metadata = _read(file).get("metadata")
+        known = isinstance(metadata, dict) and "asrun" in metadata
         gone = labs is not None and file.name not in labs
         return known, f"there is no notebook {file.stem} any more" if known and gone else ""
     if file.suffix == ".json":
@@ -149,11 +150,9 @@ def _cached(project: Project, labs: set[str] | None) -> Iterator[tuple[Path, str
     scales = {snippet.name: snippet.scales for snippet in list_snippets(project)}
 
     def gone(run: RunName) -> str:
-        if run.snippet in scales:
-            return (
-                "" if run.scale in scales[run.snippet] else f"there is no scale {run.scale} in {run.snippet} any more"
-            )
-        return f"there is no snippet {run.snippet} any more"
+        if run.snippet not in scales:
+            return f"there is no snippet {run.snippet} any more"
+        return "" if run.scale in scales[run.snippet] else f"there is no scale {run.scale} in {run.snippet} any more"
 
     for name, suffix in (("logs", ".txt"), ("failed", ".json"), ("labs", ".ipynb")):
         for file in _entries(project.cache / name):

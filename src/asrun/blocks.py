@@ -6,6 +6,7 @@ Each is a block of pymdownx: `/// name | argument`, options as indented YAML, co
 from __future__ import annotations
 
 import xml.etree.ElementTree as etree
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from markdown.util import AtomicString
@@ -30,6 +31,7 @@ from asrun.formats import describe, format_measure, format_seconds
 from asrun.freshness import conditions
 from asrun.model import RunName, State
 from asrun.positions import strip_marks, take_mark
+from asrun.project import Project
 from asrun.store import PRINTED
 
 __all__ = ["BLOCKS"]
@@ -248,6 +250,20 @@ class RecordsBlock(_Block):
             state = "up to date" if condition.state is State.FRESH else str(condition)
             made.append(element("p", f"{record.question} {cost}; {state}."))
             made.append(provenance(record, condition, self.page.links))
+        if missing := list(not_run(context.project, context.store.list())):
+            made.append(element("h2", "Not run", id="not-run"))
+            made.append(element("ul", *(element("li", element("code", name), f" {what}") for name, what in missing)))
+
+
+def not_run(project: Project, recorded: Collection[RunName]) -> Iterator[tuple[str, str]]:
+    """Say which experiments are written and have no record: a scale, or a device that the snippet is meant for."""
+    for snippet in snippets.list_snippets(project):
+        for scale in snippet.scales:
+            devices = {run.device for run in recorded if (run.snippet, run.scale) == (snippet.name, scale)}
+            if not devices:
+                yield snippet.name, scale
+            elif snippet.needs.get("gpu") and "cuda" not in devices:
+                yield snippet.name, f"{scale}, on a GPU"
 
 
 BLOCKS: tuple[type[_Block], ...] = (

@@ -159,10 +159,10 @@ def _numbers(values: dict[str, Any], path: tuple[str, ...]) -> Measure | None:
 def _compare_value(before: dict[str, Any], after: dict[str, Any], path: tuple[str, ...]) -> ValueChange:
     """Compare a value of two records in which it is not the same."""
     name = ".".join(path)
-    kinds: list[Any] = [_kind(_leaf(values, path)) for values in (before, after)]
     left, right = _numbers(before, path), _numbers(after, path)
     if left is None or right is None:
         return ValueChange(name, Kind.CHANGED, [Entry(name, _shown(before, path), _shown(after, path))])
+    kinds: list[Any] = [_kind(_leaf(values, path)) for values in (before, after)]
     remark = ""
     if left.axes != right.axes and left.values.shape == right.values.shape:
         left, remark = replace(left, axes=right.axes, labels=right.labels), "other axes"

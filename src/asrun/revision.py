@@ -48,7 +48,7 @@ def check_out(project: Project, commit: str, folder: Path) -> None:
     """
     records = Path(os.path.relpath(project.records, project.root)).as_posix()
     tree = _git(project.root, "rev-parse", "--verify", "--quiet", f"{commit}:./{records}").stdout.decode().strip()
-    listing = _git(project.root, "ls-tree", "-r", "-z", tree).stdout if tree else b""
+    listing = _git(project.root, "ls-tree", "-r", "-z", "--full-tree", tree).stdout if tree else b""
     wanted = []
     for line in filter(None, listing.split(b"\0")):
         described, _, name = os.fsdecode(line).partition("\t")

@@ -434,3 +434,14 @@ def test_other_blocks_of_the_host_are_left_alone(coin):
 def test_there_is_no_link_in_a_link(coin):
     html = coin.convert("[tossed {{ coin.tosses }} times](elsewhere.md)")
     assert html.count("<a ") == 1 and "12\u202f345" in html
+
+
+def test_the_page_of_all_records_says_what_was_not_run(site):
+    gpu = ANSWER.replace("SCALES = {", 'NEEDS = {"gpu": "preferred"}\nSCALES = {"full": dict(twice=4), ')
+    project = site({"snippets/answer.py": gpu, "snippets/later.py": ANSWER})
+    project.put("answer", {"answer": 42})
+    html = project.convert("/// records\n///\n")
+    section = html[html.index('id="not-run"') :]
+    for line in ("answer</code> full<", "answer</code> quick, on a GPU<", "later</code> quick<"):
+        assert line in section
+    assert section.count("<li>") == 3

@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from asrun.build import build
+from asrun.context import Context
 from asrun.project import find_project
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,7 @@ TELEPHONE = {"width": 390, "height": 844}
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build from records alone: nothing is trained here."""
-    return build(replace(find_project(ROOT), site=tmp_path_factory.mktemp("built") / "site"))
+    return build(Context(replace(find_project(ROOT), site=tmp_path_factory.mktemp("built") / "site")))[0]
 
 
 @pytest.fixture(scope="module")

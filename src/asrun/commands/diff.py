@@ -137,8 +137,8 @@ def _sides(entry: Entry) -> tuple[str, str]:
         before, after = (format_measure(Measure(sample, (SEED,))) for sample in entry.samples)
         return before, after
     pair = (entry.before, entry.after)
-    if not all(isinstance(side, (int, float)) and not isinstance(side, bool) for side in pair):
-        before, after = (_code(_quoted(side)) for side in _cut(*pair))
+    if not all(map(_is_number, pair)):
+        before, after = (_number(side, ".6g") if _is_number(side) else _code(_quoted(side)) for side in _cut(*pair))
         return before, after
     if all(isinstance(side, int) for side in pair):
         return _whole(entry.before), _whole(entry.after)
@@ -180,6 +180,10 @@ def _amount(size: float | int) -> str:
     if isinstance(size, int):
         return _whole(size)
     return _number(size, ".0f" if 100 <= size < 1e9 else ".2g")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _number(number: float | int, spec: str) -> str:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import shutil
 import statistics
@@ -33,10 +32,8 @@ from pathlib import Path
 import numpy as np
 
 from asrun import definitions, fingerprint, freshness
-from asrun.context import Context
 from asrun.key import code, plot_code
 from asrun.model import Figure, Provenance, Record, RunName, State
-from asrun.pages import read_all
 from asrun.project import Project, find_project
 from asrun.snippet import list_snippets
 from asrun.store import Store
@@ -164,8 +161,15 @@ def recorded(folder: Path, count: int, settings: str) -> Project:
                 files={data: fingerprint.file_digest(project.root / data)},
                 plot_code=plot_code(project, snippet),
                 plot_files={},
-                provenance=Provenance("2026-01-02T03:04:05Z", 1.5, 64.0, "a processor, 2 cores", {"python": "3.11"},
-                                      "", f"asrun run {snippet.name}"),
+                provenance=Provenance(
+                    "2026-01-02T03:04:05Z",
+                    1.5,
+                    64.0,
+                    "a processor, 2 cores",
+                    {"python": "3.11"},
+                    "",
+                    f"asrun run {snippet.name}",
+                ),
             )  # fmt: skip
         )
     return project
@@ -214,33 +218,154 @@ def page(n: int, size: Size) -> str:
     return "\n".join(parts)
 
 
-def sites(folder: Path, size: Size) -> tuple[Project, Path]:
+def sites(folder: Path, size: Size) -> tuple[Path, Path]:
     """Write a site for asrun, build it once, and write the same site for MkDocs alone.
 
-    In the second one, all that asrun makes of a page stands in the page as raw HTML, and files that it publishes lie
-    under docs.
+    In the second one, all that asrun makes of a page stands there as raw HTML, and what it publishes lies under docs.
     """
     project = recorded(folder / "asrun", size.shown, SETTINGS.format(more="plugins: [search, asrun]"))
     for n in range(size.pages):
-        (project.docs / f"page-{n:02}.md").write_text(page(n, size))
-    done = subprocess.run(command("asrun.cli", "build", "--no-run"), cwd=project.root, capture_output=True, text=True)
+        (project.docs / f"page-{n:02}.md").write_text(page(n, size), "utf-8")
+    done = subprocess.run(ASRUN, cwd=project.root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     plain = folder / "mkdocs"
     shutil.copytree(project.docs, plain / "docs")
-    for path in project.site.rglob("*"):
-        inside = path.relative_to(project.site)
-        if path.is_file() and inside.parts[0] in ("snippets", "assets") and (
-            inside.parts[0] == "snippets" or inside.parts[:2] == ("assets", "asrun")
-        ):  # fmt: skip
-            (plain / "docs" / inside).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, plain / "docs" / inside)
-    for name in ("records", "references"):
-        if not (plain / "docs" / f"{name}.md").exists() and (project.site / name).is_dir():
-            (plain / "docs" / f"{name}.md").write_text("# " + name.title() + "\n\n" + article(project.site / name))
+    for inside in ("snippets", "assets/asrun"):
+        shutil.copytree(project.site / inside, plain / "docs" / inside)
+    for name in ("about/records", "references/index"):
+        heading, rest = article(project.site / name.removesuffix("/index") / "index.html").split("</h1>")
+        path = plain / "docs" / f"{name}.md"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"# {re.sub('<.*?>', '', heading).strip()}\n\n{rest.strip()}\n", "utf-8")
     for n in range(size.pages):
         path = plain / "docs" / f"page-{n:02}.md"
-        path.write_text(replaced(path.read_text(), article(project.site / path.stem)))
+        path.write_text(as_html(path.read_text("utf-8"), project.site / path.stem / "index.html"), "utf-8")
     styles = [f"assets/asrun/{each}.css" for each in ("palette", "fonts", "math", "site")]
     more = f"plugins: [search]\nextra_css: {json.dumps(styles)}\nextra_javascript: [assets/asrun/site.js]"
-    (plain / "mkdocs.yml").write_text(SETTINGS.format(more=more))
-    return project, plain
+    (plain / "mkdocs.yml").write_text(SETTINGS.format(more=more), "utf-8")
+    return project.root, plain
+
+
+def article(path: Path) -> str:
+    """Return what a finished page says, without what the theme puts around it."""
+    return re.search(r"<article[^>]*>(.*)</article>", path.read_text("utf-8"), re.DOTALL)[1]  # type: ignore[index]
+
+
+def as_html(source: str, finished: Path) -> str:
+    """Return a page's Markdown with what asrun made of its values and blocks in their place."""
+    said = article(finished)
+    values, figures, made = (
+        re.findall(pattern, said, re.DOTALL)
+        for pattern in (r'<a class="asrun-value".*?</a>', r'<figure class="asrun-figure".*?</figure>',
+                        r'<p class="asrun-made">.*?</p>')
+    )  # fmt: skip
+    source = re.sub(r"\{\{.*?\}\}", lambda _: values.pop(0), source)
+    source = re.sub(r"^/// figure.*?^///$", lambda _: figures.pop(0), source, flags=re.DOTALL | re.MULTILINE)
+    assert not values and not figures, finished
+    return "\n\n".join([source, *made])
+
+
+ASRUN = [sys.executable, "-m", "asrun.cli", "build"]
+MKDOCS = [sys.executable, "-m", "mkdocs", "build", "--quiet"]
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def whole(command: list[str], folder: Path) -> None:
+    """Run a command that must succeed."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def told(times: list[float]) -> dict:
+    return {"seconds": round(statistics.median(times), 3), "range": [round(min(times), 3), round(max(times), 3)]}
+
+
+def conditions_anew(project: Project) -> float:
+    """Return the seconds that it takes to compare every record, with nothing read before."""
+    definitions.read_module.cache_clear()
+    fingerprint._file_digest.cache_clear()
+    start = time.perf_counter()
+    found = freshness.conditions(project, Store(project), drawn=True)
+    seconds = time.perf_counter() - start
+    assert {condition.state for condition in found.values()} == {State.FRESH}, found
+    return seconds
+
+
+def status(size: Size, repeats: int, folder: Path) -> dict:
+    project = recorded(folder / "status", size.records, SETTINGS.format(more="plugins: [search, asrun]"))
+    command = [sys.executable, "-m", "asrun.cli", "status"]
+    inside = [conditions_anew(project) for _ in range(repeats)]
+    return {
+        "work": "status",
+        "records": size.records,
+        "repeats": repeats,
+        "freshness": told(inside),
+        "command": told([seconds_of(lambda: whole(command, project.root)) for _ in range(repeats)]),
+    }
+
+
+def build(size: Size, repeats: int, folder: Path) -> dict:
+    asrun, mkdocs = sites(folder, size)
+    times: dict[str, list[float]] = {"asrun": [], "mkdocs": []}
+    # Caches of bytecode and fonts are warm in both.
+    whole(MKDOCS, mkdocs)
+    for _ in range(repeats):
+        times["asrun"].append(seconds_of(lambda: whole(ASRUN, asrun)))
+        times["mkdocs"].append(seconds_of(lambda: whole(MKDOCS, mkdocs)))
+    ratios = [one / other for one, other in zip(times["asrun"], times["mkdocs"], strict=True)]
+    return {
+        "work": "build",
+        "pages": size.pages,
+        "records": size.shown,
+        "repeats": repeats,
+        "asrun": told(times["asrun"]),
+        "mkdocs": told(times["mkdocs"]),
+        "no_change_ratio": round(statistics.median(ratios), 3),
+        "ratio_range": [round(min(ratios), 3), round(max(ratios), 3)],
+    }
+
+
+WORKS: dict[str, Callable[[Size, int, Path], dict]] = {"status": status, "build": build}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--only", choices=WORKS, action="append", help="measure this work only (may be repeated)")
+    parser.add_argument("--repeats", type=int, default=5, help="how often everything runs (default: 5)")
+    parser.add_argument("--records", type=int, default=Size.records, help="how many records are compared")
+    parser.add_argument("--pages", type=int, default=Size.pages, help="how many pages are built")
+    arguments = parser.parse_args()
+    size = Size(arguments.records, arguments.pages)
+    results = []
+    with tempfile.TemporaryDirectory(prefix="asrun-bench-") as folder:
+        for work in arguments.only or WORKS:
+            results.append(WORKS[work](size, arguments.repeats, Path(folder)))
+            if not arguments.json:
+                tell(results[-1])
+    if arguments.json:
+        print(json.dumps(results, indent=2))
+
+
+def tell(result: dict) -> None:
+    def line(name: str) -> str:
+        low, high = result[name]["range"]
+        return f"{result[name]['seconds']:>9.2f} s  ({low:.2f} to {high:.2f})"
+
+    if result["work"] == "status":
+        print(f"\nstatus: {result['records']} records, medians of {result['repeats']}")
+        print(f"  freshness  {line('freshness')}\n  asrun status{line('command')}")
+    else:
+        low, high = result["ratio_range"]
+        print(f"\nbuild: {result['pages']} pages, {result['records']} records, medians of {result['repeats']}")
+        print(f"  asrun build {line('asrun')}\n  mkdocs build{line('mkdocs')}")
+        print(f"  no_change_ratio {result['no_change_ratio']:.2f}  ({low:.2f} to {high:.2f})")
+
+
+if __name__ == "__main__":
+    main()

@@ -48,7 +48,7 @@ def read(text: str) -> dict[str, Any]:
     if (schema := document.get("schema")) != SCHEMA or isinstance(schema, bool):
         raise ValueError(f"schema {schema!r}, this version reads {SCHEMA}")
     _check_fields(document, "", _RECORD, optional=("output_seal",))
-    _check_fields(document["key"], "key.", _KEY, optional=("environment", "passed_by", "not_imported"))
+    _check_fields(document["key"], "key.", _KEY, optional=_NEWER)
     _check_fields(document["provenance"], "provenance.", _PROVENANCE)
     if unknown := set(document["provenance"]) - set(_PROVENANCE):
         raise ValueError(f"provenance has the unknown field {min(unknown)!r}")
@@ -170,9 +170,13 @@ _KEY: dict[str, _Kind] = {
     "environment": _each(_line, _line),
     "passed_by": _each(_all(_line), _place),
     "not_imported": _all(_place),
+    "reached_otherwise": _each(_all(_line), _place),
     "plot_code": _each(_each(_line, _line), _place),
     "plot_files": _each(_line, _place),
 }
+_NEWER = ("environment", "passed_by", "not_imported", "reached_otherwise")
+"""Parts of a key that records of the first version do not have."""
+
 _FIGURE: dict[str, _Kind] = {"file": _line, "sha256": _digest, "alt": _line}
 _PROVENANCE: dict[str, _Kind] = {
     # By the annotation, so that a field that is added to the model is checked, too.

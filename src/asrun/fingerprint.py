@@ -48,12 +48,14 @@ class Observed:
 
 @dataclass
 class PassedBy:
-    """What names lead to and a run never came by."""
+    """Where a run went another way than names lead."""
 
     functions: dict[str, list[str]] = field(default_factory=dict)
     """Labels of definitions, by file; `EVERYTHING` for a module that was imported, and not followed into."""
     modules: list[str] = field(default_factory=list)
     """Files that were never imported."""
+    reached_otherwise: dict[str, list[str]] = field(default_factory=dict)
+    """Functions that were called though no name leads there, by file: through `getattr` and a computed name, say."""
 
 
 EVERYTHING = "*"
@@ -121,8 +123,12 @@ class Reading:
         for path in sorted(full.seen_modules & seen.imported - walk.seen_modules):
             walk.passed_by.functions[walk.shown(path)] = [EVERYTHING]
             walk.module(path)
+        for path, labels in sorted(seen.called.items()):
+            # A module that no name leads to counts whole.
+            if path in walk.seen_modules:
+                walk.call(path, sorted(labels))
         functions = {file: labels for file, labels in sorted(walk.passed_by.functions.items()) if labels}
-        return walk.result(), PassedBy(functions, walk.passed_by.modules)
+        return walk.result(), PassedBy(functions, walk.passed_by.modules, walk.passed_by.reached_otherwise)
 
 
 class _Walk:
@@ -144,6 +150,19 @@ class _Walk:
         for file, labels in list(self.passed_by.functions.items()):
             if labels == [EVERYTHING] and (self.root / file).is_file():
                 self.module(self.root / file)
+        for file, labels in list(self.passed_by.reached_otherwise.items()):
+            if (self.root / file).is_file():
+                self.call(self.root / file, labels)
+
+    def call(self, path: Path, labels: Iterable[str]) -> None:
+        """Take functions that were called, if names have not led there."""
+        for label in labels:
+            for definition in self.module(path).by_name.get(label, ()):
+                if id(definition) not in self.definitions.get(path, {}):
+                    self.take(path, definition)
+                    otherwise = self.passed_by.reached_otherwise.setdefault(self.shown(path), [])
+                    if label not in otherwise:
+                        otherwise.append(label)
 
     def shown(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name

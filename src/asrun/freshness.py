@@ -131,7 +131,8 @@ def drawing_condition(project: Project, snippet: Snippet, record: Record) -> Con
 def _code_now(project: Project, path: Path, record: Record) -> dict[str, Digests]:
     """Return what `run` reaches now, and the modules that the recorded run imported without being led there by name."""
     before = record.code
-    now = code(project, path, "run", without=PassedBy(dict(record.passed_by), record.not_imported))
+    without = PassedBy(dict(record.passed_by), record.not_imported, dict(record.reached_otherwise))
+    now = code(project, path, "run", without=without)
     unreached = [project.root / file for file in before if file not in now and (project.root / file).is_file()]
     if not unreached:
         return now

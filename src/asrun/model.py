@@ -114,6 +114,8 @@ class Record:
     """Functions that the code mentions and the run never called, by file; `*` for all that a file defines."""
     not_imported: list[str] = field(default_factory=list)
     """Files that the code mentions and the run never imported."""
+    reached_otherwise: dict[str, list[str]] = field(default_factory=dict)
+    """Functions that the run called though no name leads there, by file."""
     damaged: frozenset[str] = frozenset()
     """Names of values that are not what the run wrote: edited by hand, or torn."""
 

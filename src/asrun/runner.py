@@ -144,6 +144,7 @@ def run_snippet(
         environment=variable_digests(project, report["variables"]),
         passed_by=passed_by.functions,
         not_imported=passed_by.modules,
+        reached_otherwise=passed_by.reached_otherwise,
         provenance=Provenance(
             when=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             seconds=round(report["seconds"], 2),

@@ -22,6 +22,7 @@ from asrun.cli import main
 from asrun.commands.diff import diff, markdown
 from asrun.difference import since
 from asrun.errors import Exit
+from asrun.formats import THIN
 from asrun.model import RunName
 from harness import ANSWER, Site, figure, provenance, raised, record
 
@@ -296,17 +297,17 @@ def test_the_table_of_a_change_reads_as_text_and_renders_as_a_table(project):
     project.put("answer", SEEDED | {"n": 40, "word": "a|b`c", "rate": 0.12341, "count": 1000000})
     commit = project.commit()
     project.put("answer", seeded([[1.0, 2.0, 3.0], [4.0, 5.0, 9.0]], n=42, word="a|b`d", rate=0.12343, count=999999))
-    assert project.run("diff").out == (
+    assert project.run("diff").out.replace(THIN, " ") == (
         f"Records since `HEAD` ({commit[:12]}): 1 changed, 0 records unchanged.\n\n"
         "### answer (quick, cpu)\n\n"
-        "| value             | before        | after         | difference        | remarks        |\n"
-        "| ----------------- | ------------- | ------------- | ----------------- | -------------- |\n"
-        "| `error(drop=0.5)` | 5.0 ± 1.0     | 6 ± 3         | +1 (0.5 spreads)  | 1 of 2 changed |\n"
-        "| `n`               | 40            | 42            | +2 (+5%)          |                |\n"
-        "| `rate`            | 0.12341       | 0.12343       | +2e-05 (+0.016%)  |                |\n"
-        "| `count`           | 1 000 000     | 999 999       | −1 (−0.0001%)     |                |\n"
-        '| `word`            | `` "a\\|b`c" `` | `` "a\\|b`d" `` |                   |                |\n'
-    ).replace("1 000 000    ", "1\u202f000\u202f000    ").replace("999 999", "999\u202f999")
+        "| value             | before         | after          | difference           | remarks        |\n"
+        "| ----------------- | -------------- | -------------- | -------------------- | -------------- |\n"
+        "| `error(drop=0.5)` | 5.0 ± 1.0      | 6 ± 3          | +1 (0.5 spreads)     | 1 of 2 changed |\n"
+        "| `n`               | 40             | 42             | +2 (+5%)             |                |\n"
+        "| `rate`            | 0.12341        | 0.12343        | +2 × 10^−5 (+0.016%) |                |\n"
+        "| `count`           | 1 000 000      | 999 999        | −1 (−0.0001%)        |                |\n"
+        '| `word`            | `` "a\\|b`c" `` | `` "a\\|b`d" `` |                      |                |\n'
+    )
     rows = [line for line in project.run("diff").out.splitlines() if line.startswith("|")]
     assert len({len(row) for row in rows}) == 1
     rendered = Markdown(extensions=["tables"]).convert(project.run("diff").out)

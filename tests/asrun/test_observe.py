@@ -231,7 +231,7 @@ STALE = {
         write("src/_tools/__init__.py", "def one():\n    return 3\n"), "src/_tools/__init__.py",
     ),
     "a decorator on what was called": (
-        edit("src/lab/deep.py", "def deepest", "import functools\n\n\n@functools.cache\ndef deepest"), "deepest changed",
+        edit("src/lab/deep.py", "def deepest", "import functools\n\n\n@functools.cache\ndef deepest"), "deepest",
     ),
 }  # fmt: skip
 
@@ -423,6 +423,32 @@ def test_decorated_generator_nested_and_async_functions_count_when_they_run(tmp_
         assert condition(site).state is State.STALE, old
         site.write("src/work.py", text)
     assert condition(site).state is State.FRESH
+
+
+def test_a_function_that_is_found_by_a_computed_name_counts(tmp_path):
+    site = Site({
+        "snippets/ask.py": '''\
+            """Which one?"""
+
+            import sys
+
+            from work import one
+
+            SCALES = {"quick": dict(which="tw")}
+
+
+            def run(*, which):
+                return {"x": one() + getattr(sys.modules["work"], which + "o")()}
+            ''',
+        "src/work.py": "def one():\n    return 1\n\n\ndef two():\n    return three()\n\n\ndef three():\n    return 3\n",
+    }, tmp_path)  # fmt: skip
+    assert site.run("run", "ask").code == 0
+    key = site.record("ask")["key"]
+    assert set(key["code"]["src/work.py"]) == {"one", "two", "three"}
+    assert "two" in key["reached_otherwise"]["src/work.py"]
+    assert condition(site).state is State.FRESH
+    site.edit("src/work.py", "return 3", "return 4")
+    assert condition(site).reason == "src/work.py: three changed"
 
 
 def test_lines_of_errors_are_those_of_the_file(tmp_path):

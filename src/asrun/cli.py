@@ -10,8 +10,10 @@ import click
 from asrun import __version__
 from asrun.commands.build import build, check, serve
 from asrun.commands.console import err
+from asrun.commands.diff import diff
 from asrun.commands.run import run
 from asrun.commands.status import status, why
+from asrun.commands.trim import trim
 from asrun.errors import AsrunError, Exit
 
 __all__ = ["main"]
@@ -39,7 +41,7 @@ class _Group(click.Group):
 )
 @click.version_option(__version__, prog_name="asrun")
 def main() -> None:
-    r"""Build sites and slide decks whose figures, numbers and claims come from recorded runs.
+    """Build sites and slide decks whose figures, numbers and claims come from recorded runs.
 
     A snippet (snippets/NAME.py) answers one question by running. Its record (snippets/records/NAME/) holds the values
     and figures of its last run, and what decided them. Pages and decks cite records by name.
@@ -48,12 +50,14 @@ def main() -> None:
       asrun status               what is recorded, and whether it is still true
       asrun run NAME             run one snippet, and record it
       asrun why NAME             why a record is fresh or stale
+      asrun diff [REV]           what changed in values and figures since a commit
+      asrun trim                 delete records that nothing uses any more
       asrun build                run what is not fresh, check every page, publish to site/
       asrun serve                preview while writing; never trains anything
-    """
+    """  # noqa: D301 (click wants the character itself)
 
 
-for command in (run, status, why, build, serve, check):
+for command in (run, status, why, diff, trim, build, serve, check):
     main.add_command(command)
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from asrun.errors import AsrunError, Exit, did_you_mean
 from asrun.expression import Evaluation, evaluate
+from asrun.fingerprint import Sources
 from asrun.freshness import drawing_condition, record_condition
+from asrun.key import sources
 from asrun.literature import Literature
 from asrun.measure import Measure
 from asrun.model import Condition, Figure, Record, RunName, State
@@ -36,13 +38,17 @@ class Context:
     def snippets(self) -> dict[str, Any]:
         return {snippet.name: snippet for snippet in list_snippets(self.project)}
 
+    @cached_property
+    def _sources(self) -> Sources:
+        return sources(self.project)
+
     def condition(self, record: Record) -> Condition:
         """Return whether a record is fresh, and its figures too."""
         if record.run not in self._conditions:
             snippet = self.snippets[record.run.snippet]
-            condition = record_condition(self.project, snippet, record)
+            condition = record_condition(self.project, snippet, record, read=self._sources)
             if condition.state is State.FRESH:
-                condition = drawing_condition(self.project, snippet, record)
+                condition = drawing_condition(self.project, snippet, record, read=self._sources)
             self._conditions[record.run] = condition
         return self._conditions[record.run]
 

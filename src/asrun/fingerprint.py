@@ -21,7 +21,7 @@ from pathlib import Path
 from asrun.definitions import Definition, Import, Module, read_module
 from asrun.model import Digests
 
-__all__ = ["EVERYTHING", "Observed", "PassedBy", "Reading", "compare", "file_digest", "merge", "reach"]
+__all__ = ["EVERYTHING", "Observed", "PassedBy", "Reading", "Sources", "compare", "file_digest", "merge", "reach"]
 
 
 def file_digest(path: Path) -> str:
@@ -69,6 +69,7 @@ def reach(
     root: Path,
     also: Iterable[Path] = (),
     without: PassedBy | None = None,
+    sources: Sources | None = None,
 ) -> dict[str, Digests]:
     """Find every definition that `names` in the file `entry` can reach in the project's own code.
 
@@ -79,11 +80,12 @@ def reach(
         root: The project's folder; files are named relative to it.
         also: Files of the project that the run was seen to import; those that no name leads to count whole.
         without: What is passed by.
+        sources: The modules as they were read for another entry a moment ago.
 
     Returns:
         Digests of definitions by name, by file.
     """
-    walk = _Walk(tuple(folders), root, without=without)
+    walk = _Walk(sources or Sources(folders, root), without=without)
     walk.start(entry, names)
     for path in also:
         if path not in walk.seen_modules:
@@ -102,7 +104,7 @@ class Reading:
     """
 
     def __init__(self, entry: Path, name: str, *, folders: Sequence[Path], root: Path):
-        self._entry, self._name, self._walk = entry, name, _Walk(tuple(folders), root)
+        self._entry, self._name, self._walk = entry, name, _Walk(Sources(folders, root))
         self._walk.start(entry, [name])
 
     def reached(self) -> dict[str, Digests]:
@@ -116,8 +118,7 @@ class Reading:
     def observed(self, seen: Observed) -> tuple[dict[str, Digests], PassedBy]:
         """Leave out what a run passed by, and say what that is."""
         full = self._walk
-        walk = _Walk(full.folders, full.root, seen=seen)
-        walk.read = dict(full.read)
+        walk = _Walk(full.sources, seen=seen)
         walk.start(self._entry, [self._name])
         # Imported, though no name that was come by leads there: what happens on import counts.
         for path in sorted(full.seen_modules & seen.imported - walk.seen_modules):
@@ -131,18 +132,67 @@ class Reading:
         return walk.result(), PassedBy(functions, walk.passed_by.modules, walk.passed_by.reached_otherwise)
 
 
+class Sources:
+    """The project's own modules at one moment: each is looked for, and read, once.
+
+    Arguments:
+        folders: Where they are found, as on `sys.path`.
+        root: The project's folder; files are named relative to it.
+    """
+
+    def __init__(self, folders: Sequence[Path], root: Path):
+        self.folders, self.root = tuple(folders), root
+        # Caches of this object, and not of the class: what they hold is true of one moment.
+        self.find = functools.cache(self._find)
+        self.is_folder = functools.cache(self._is_folder)
+        self.module = functools.cache(self._module)
+        self.package = functools.cache(self._package)
+        self.shown = functools.cache(self._shown)
+
+    def _shown(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
+
+    def _module(self, path: Path) -> Module:
+        return read_module(path.read_bytes(), self.shown(path), self._dotted(path), path.name == "__init__.py")
+
+    def _package(self, path: Path) -> Path | None:
+        """Return the `__init__.py` that is imported before a module."""
+        package = path.parent / "__init__.py"
+        if path == package:
+            package = path.parent.parent / "__init__.py"
+        inside = any(package.is_relative_to(folder) for folder in self.folders)
+        return package if inside and package.is_file() else None
+
+    def _is_folder(self, dotted: str) -> bool:
+        """Is it a package without an `__init__.py`?"""
+        return any(folder.joinpath(*dotted.split(".")).is_dir() for folder in self.folders)
+
+    def _find(self, dotted: str) -> Path | None:
+        parts = dotted.split(".")
+        for folder in self.folders:
+            for path in (folder.joinpath(*parts, "__init__.py"), folder.joinpath(*parts).with_suffix(".py")):
+                if path.is_file():
+                    return path
+        return None
+
+    def _dotted(self, path: Path) -> str:
+        for folder in self.folders:
+            if path.is_relative_to(folder):
+                parts = path.relative_to(folder).with_suffix("").parts
+                return ".".join(parts[:-1] if path.name == "__init__.py" else parts)
+        return path.stem
+
+
 class _Walk:
     """Follows names from definition to definition, and collects what it passes."""
 
-    def __init__(
-        self, folders: tuple[Path, ...], root: Path, *, seen: Observed | None = None, without: PassedBy | None = None
-    ):
-        self.folders, self.root, self.observed = folders, root, seen
+    def __init__(self, sources: Sources, *, seen: Observed | None = None, without: PassedBy | None = None):
+        self.sources, self.root, self.observed = sources, sources.root, seen
+        self.find, self.shown = sources.find, sources.shown
         self.passed_by = without or PassedBy()
         self.definitions: dict[Path, dict[int, Definition]] = {}
         self.seen: set[tuple[Path, tuple[str, ...]]] = set()
         self.seen_modules: set[Path] = set()
-        self.read: dict[Path, Module] = {}
 
     def start(self, entry: Path, names: Iterable[str]) -> None:
         for name in names:
@@ -163,9 +213,6 @@ class _Walk:
                     otherwise = self.passed_by.reached_otherwise.setdefault(self.shown(path), [])
                     if label not in otherwise:
                         otherwise.append(label)
-
-    def shown(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
 
     def passes(self, path: Path, definition: Definition) -> bool:
         """Whether a definition is passed by; noted when that is what is being found out."""
@@ -208,10 +255,7 @@ class _Walk:
 
     def module(self, path: Path) -> Module:
         """Enter a module: whatever it does on import counts from now on."""
-        if path not in self.read:
-            dotted = self._dotted(path)
-            self.read[path] = read_module(path.read_bytes(), self.shown(path), dotted, path.name == "__init__.py")
-        read = self.read[path]
+        read = self.sources.module(path)
         if path not in self.seen_modules:
             self.seen_modules.add(path)
             for definition in read.definitions:
@@ -221,10 +265,7 @@ class _Walk:
                     or any(self._is_own(read, name) for name in definition.decorators)
                 ):
                     self.take(path, definition)
-            package = path.parent / "__init__.py"
-            if path == package:
-                package = path.parent.parent / "__init__.py"
-            if package.is_file() and any(package.is_relative_to(folder) for folder in self.folders):
+            if package := self.sources.package(path):
                 self.module(package)
         return read
 
@@ -263,7 +304,7 @@ class _Walk:
     def follow_import(self, target: Import, rest: tuple[str, ...]) -> None:
         chain = (target.attribute, *rest) if target.attribute else rest
         name = target.module
-        while (path := self.find(name)) or (chain and self._is_folder(name)):
+        while (path := self.find(name)) or (chain and self.sources.is_folder(name)):
             if path and self.closed(path):
                 return
             if path:
@@ -290,26 +331,7 @@ class _Walk:
 
     def _leads_inside(self, target: Import) -> bool:
         top = target.module.partition(".")[0]
-        return self.find(top) is not None or self._is_folder(top)
-
-    def _is_folder(self, dotted: str) -> bool:
-        """Is it a package without an `__init__.py`?"""
-        return any(folder.joinpath(*dotted.split(".")).is_dir() for folder in self.folders)
-
-    def find(self, dotted: str) -> Path | None:
-        parts = dotted.split(".")
-        for folder in self.folders:
-            for path in (folder.joinpath(*parts, "__init__.py"), folder.joinpath(*parts).with_suffix(".py")):
-                if path.is_file():
-                    return path
-        return None
-
-    def _dotted(self, path: Path) -> str:
-        for folder in self.folders:
-            if path.is_relative_to(folder):
-                parts = path.relative_to(folder).with_suffix("").parts
-                return ".".join(parts[:-1] if path.name == "__init__.py" else parts)
-        return path.stem
+        return self.find(top) is not None or self.sources.is_folder(top)
 
 
 def merge(one: dict[str, Digests], other: dict[str, Digests]) -> dict[str, Digests]:

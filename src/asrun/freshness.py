@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from asrun.errors import AsrunError
-from asrun.fingerprint import PassedBy, compare, merge, reach
-from asrun.key import ABSENT, ELSEWHERE, code, data_digest, folders, locate, plot_code, variable_digest
+from asrun.fingerprint import PassedBy, Sources, compare, merge, reach
+from asrun.key import ABSENT, ELSEWHERE, code, data_digest, folders, locate, plot_code, sources, variable_digest
 from asrun.model import Condition, Digests, Record, RunName, Snippet, State
 from asrun.project import Project
 from asrun.snippet import list_snippets
@@ -43,6 +43,8 @@ def conditions(
     """
     snippets = {snippet.name: snippet for snippet in list_snippets(project)}
     recorded = store.list()
+    # What snippets share is read once for all of them.
+    read = sources(project)
     found = {}
     for run in recorded:
         snippet = snippets.get(run.snippet)
@@ -50,19 +52,20 @@ def conditions(
             what = f"snippet {run.snippet}" if snippet is None else f"scale {run.scale} in {run.snippet}"
             found[run] = Condition(State.UNUSED, f"there is no {what} any more")
         else:
-            found[run] = run_condition(project, snippet, run, store)
+            found[run] = run_condition(project, snippet, run, store, read=read)
             record = store.get(run)
             if drawn and record and found[run].state is State.FRESH:
-                drawing = drawing_condition(project, snippet, record)
+                drawing = drawing_condition(project, snippet, record, read=read)
                 if drawing.state is not State.FRESH:
                     found[run] = Condition(State.STALE, f"figures: {drawing.reason}")
             if strict_versions and record and found[run].state is State.FRESH and (other := other_versions(record)):
                 found[run] = Condition(State.STALE, "; ".join(other))
+    scales = {(run.snippet, run.scale) for run in recorded}
     for snippet in snippets.values():
         scale = cheapest_scale(snippet, project)
-        if not any(run.snippet == snippet.name and run.scale == scale for run in recorded):
+        if (snippet.name, scale) not in scales:
             run = RunName(snippet.name, scale, project.devices[-1])
-            found[run] = run_condition(project, snippet, run, store)
+            found[run] = run_condition(project, snippet, run, store, read=read)
     return dict(sorted(found.items()))
 
 
@@ -71,17 +74,28 @@ def cheapest_scale(snippet: Snippet, project: Project) -> str:
     return min(snippet.scales, key=lambda scale: -project.scales.index(scale) if scale in project.scales else 1)
 
 
-def run_condition(project: Project, snippet: Snippet, run: RunName, store: Store) -> Condition:
+def run_condition(
+    project: Project, snippet: Snippet, run: RunName, store: Store, *, read: Sources | None = None
+) -> Condition:
     """Return the condition of one run's record."""
     record = store.get(run)
-    condition = record_condition(project, snippet, record) if record else Condition(State.MISSING, "never run")
+    condition = Condition(State.MISSING, "never run")
+    if record:
+        condition = record_condition(project, snippet, record, read=read)
     if condition.state in (State.MISSING, State.STALE) and (what := _noted_failure(project, snippet, run)):
         return Condition(State.FAILED, f"the last run failed: {what}")
     return condition
 
 
-def record_condition(project: Project, snippet: Snippet, record: Record) -> Condition:
-    """Compare a record with the code, parameters and data as they are now."""
+def record_condition(project: Project, snippet: Snippet, record: Record, *, read: Sources | None = None) -> Condition:
+    """Compare a record with the code, parameters and data as they are now.
+
+    Arguments:
+        project: The project.
+        snippet: The record's.
+        record: What is compared.
+        read: The project's modules, where they were read for other records a moment ago.
+    """
     if record.damaged:
         names = ", ".join(sorted(record.damaged))
         return Condition(State.FAILED, f"{names} changed by hand: not what the run wrote")
@@ -91,7 +105,7 @@ def record_condition(project: Project, snippet: Snippet, record: Record) -> Cond
         before, now = record.parameters.get(name), parameters.get(name)
         if before != now:
             reasons.append(f"{name} was {before!r}, is {now!r}")
-    reasons += compare(record.code, _code_now(project, snippet.path, record))
+    reasons += compare(record.code, _code_now(project, snippet.path, record, read or sources(project)))
     reasons += changed_files(project, record.files)
     reasons += [
         f"the environment variable {name} changed"
@@ -118,25 +132,27 @@ def other_versions(record: Record) -> list[str]:
     return told
 
 
-def drawing_condition(project: Project, snippet: Snippet, record: Record) -> Condition:
+def drawing_condition(project: Project, snippet: Snippet, record: Record, *, read: Sources | None = None) -> Condition:
     """Compare a record's figures with the code that draws them."""
     if not snippet.plots:
         return Condition(State.FRESH)
     if not record.figures:
         return Condition(State.MISSING, "not drawn yet")
-    reasons = compare(record.plot_code, plot_code(project, snippet)) + changed_files(project, record.plot_files)
+    reasons = compare(record.plot_code, plot_code(project, snippet, read=read)) + changed_files(
+        project, record.plot_files
+    )
     return Condition(State.STALE, "; ".join(reasons)) if reasons else Condition(State.FRESH)
 
 
-def _code_now(project: Project, path: Path, record: Record) -> dict[str, Digests]:
+def _code_now(project: Project, path: Path, record: Record, read: Sources) -> dict[str, Digests]:
     """Return what `run` reaches now, and the modules that the recorded run imported without being led there by name."""
     before = record.code
     without = PassedBy(dict(record.passed_by), record.not_imported, dict(record.reached_otherwise))
-    now = code(project, path, "run", without=without)
+    now = code(project, path, "run", without=without, read=read)
     unreached = [project.root / file for file in before if file not in now and (project.root / file).is_file()]
     if not unreached:
         return now
-    whole = reach(path, [], folders=folders(project), root=project.root, also=unreached)
+    whole = reach(path, [], folders=folders(project), root=project.root, also=unreached, sources=read)
     if all(before.get(file, {}).get(name) == digests[name] for file, digests in now.items() for name in digests):
         # What names lead to is as it was: these modules were seen to be imported without that, and count whole.
         return merge(now, whole)

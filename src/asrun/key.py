@@ -6,13 +6,13 @@ import hashlib
 import os
 from pathlib import Path
 
-from asrun.fingerprint import PassedBy, file_digest, reach
+from asrun.fingerprint import PassedBy, Sources, file_digest, reach
 from asrun.model import Digests, Snippet
 from asrun.project import Project
 
 __all__ = [
-    "ABSENT", "ELSEWHERE", "code", "data_digest", "data_digests", "folders", "locate", "plot_code", "unreached",
-    "variable_digest", "variable_digests",
+    "ABSENT", "ELSEWHERE", "code", "data_digest", "data_digests", "folders", "locate", "plot_code", "sources",
+    "unreached", "variable_digest", "variable_digests",
 ]  # fmt: skip
 
 ELSEWHERE = "…/"
@@ -24,16 +24,25 @@ def folders(project: Project) -> list[Path]:
     return [project.snippets, *project.sources]
 
 
-def code(project: Project, path: Path, function: str, *, without: PassedBy | None = None) -> dict[str, Digests]:
+def sources(project: Project) -> Sources:
+    """Return the project's own modules as they are now, for several snippets that share them."""
+    return Sources(folders(project), project.root)
+
+
+def code(
+    project: Project, path: Path, function: str, *, without: PassedBy | None = None, read: Sources | None = None
+) -> dict[str, Digests]:
     """Return the digests of what one function of a snippet can reach, without what its run passed by."""
-    return reach(path, [function], folders=folders(project), root=project.root, without=without)
+    return reach(path, [function], folders=folders(project), root=project.root, without=without, sources=read)
 
 
-def plot_code(project: Project, snippet: Snippet) -> dict[str, Digests]:
+def plot_code(project: Project, snippet: Snippet, *, read: Sources | None = None) -> dict[str, Digests]:
     """Return the digests of what decides how a record is drawn, the house style included."""
     from asrun.figure import style_digest
 
-    return code(project, snippet.path, "plot") | {"asrun": {"figure style": style_digest()}} if snippet.plots else {}
+    if not snippet.plots:
+        return {}
+    return code(project, snippet.path, "plot", read=read) | {"asrun": {"figure style": style_digest()}}
 
 
 def unreached(project: Project, entered: set[Path], modules: list[str]) -> dict[str, Digests]:

@@ -18,15 +18,12 @@ from markdown import Markdown
 
 from asrun import codec, revision
 from asrun.changes import SHOWN, Kind, compare_values
-from asrun.cli import main
-from asrun.commands.diff import diff, markdown
+from asrun.commands.diff import markdown
 from asrun.difference import since
 from asrun.errors import Exit
 from asrun.formats import THIN
 from asrun.model import RunName
 from harness import ANSWER, Site, figure, provenance, raised, record
-
-main.add_command(diff)
 
 RUN = RunName("answer", "quick", "cpu")
 PATH = "snippets/records/answer/quick-cpu.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -372,6 +373,12 @@ def test_the_command_as_a_user_types_it(site):
     assert result.code == 0
     assert "answer" in result.out and "fresh" in result.out
     assert project.run_as_user("stauts").code == Exit.USAGE
+
+
+@pytest.mark.parametrize("command", ["", "diff"])
+def test_the_examples_in_the_help_stand_on_lines_of_their_own(site, command):
+    examples = re.findall(r"^ +asrun .*", site({}).run(*command.split(), "--help").out, re.MULTILINE)
+    assert len(examples) >= 3 and all(example.count("asrun") == 1 for example in examples)
 
 
 def test_other_versions_are_told_and_make_a_record_stale_only_when_that_is_asked_for(site):

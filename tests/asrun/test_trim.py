@@ -12,13 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asrun import freshness
-from asrun.cli import main
-from asrun.commands.trim import trim
 from asrun.errors import Exit
 from asrun.model import RunName, State
 from harness import ANSWER, Site, figure, record
-
-main.add_command(trim)
 
 TWO_SCALES = ANSWER.replace("SCALES = {", 'SCALES = {"full": dict(twice=1), ')
 RECORDS = "snippets/records"

@@ -29,7 +29,7 @@ WIDTH = 40
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for other programs.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when something differs, as git diff does.")
 def diff(rev: str, as_json: bool, exit_code: bool) -> None:
-    r"""Show what changed in values and figures since a commit, as Markdown for a pull request.
+    """Show what changed in values and figures since a commit, as Markdown for a pull request.
 
     Compares the records in the working tree with those at REV: HEAD by default, or whatever else git calls a commit.
     A number with seeds is compared by its mean, and the difference is measured in spreads, the pooled standard
@@ -40,7 +40,7 @@ def diff(rev: str, as_json: bool, exit_code: bool) -> None:
       asrun diff                what the last run changed, before it is committed
       asrun diff main           what a branch changes
       asrun diff --exit-code    for scripts: 1 when something differs
-    """
+    """  # noqa: D301 (click wants the character itself)
     found = since(find_project(), rev)
     text = json.dumps(_json(found), indent=2, ensure_ascii=False) if as_json else markdown(found)
     # Half of a surrogate pair can be recorded, but not printed.

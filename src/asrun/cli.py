@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from asrun import __version__
+from asrun.commands.adopt import adopt
 from asrun.commands.build import build, check, serve
 from asrun.commands.console import err
 from asrun.commands.diff import diff
@@ -57,7 +58,7 @@ def main() -> None:
     """  # noqa: D301 (click wants the character itself)
 
 
-for command in (run, status, why, diff, trim, build, serve, check):
+for command in (run, adopt, status, why, diff, trim, build, serve, check):
     main.add_command(command)
 
 

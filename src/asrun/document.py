@@ -103,7 +103,11 @@ def _is_line(value: Any) -> bool:
     return (
         isinstance(value, str)
         and len(value) <= _LONGEST_LINE
-        and not any(unicodedata.category(character) in ("Cc", "Cs") for character in value)
+        # Nearly all are plain, and there are many.
+        and (
+            (value.isascii() and value.isprintable())
+            or not any(unicodedata.category(character) in ("Cc", "Cs") for character in value)
+        )
     )
 
 

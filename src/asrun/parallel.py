@@ -168,9 +168,11 @@ def _in_processes(
     outcomes: dict[int, tuple[str, Any]] = {}
     following = iter(range(len(items)))
 
+    def first_failed() -> int:
+        return min((index for index, (kind, _) in outcomes.items() if kind == "error"), default=len(items))
+
     def next_item(connection: Connection) -> None:
-        failed = any(kind == "error" for kind, _ in outcomes.values())
-        index = None if failed else next(following, None)
+        index = next(following, None) if first_failed() == len(items) else None
         if index is not None:
             busy[connection] = index
             # A process that is gone is found out when its answer is waited for.
@@ -187,7 +189,8 @@ def _in_processes(
             theirs.close()
             processes[ours] = process
             next_item(ours)
-        while busy:
+        # An item before the first that failed may fail as well; those after it are not wanted any more.
+        while busy and min(busy.values()) < first_failed():
             for connection in wait(list(busy)):
                 assert isinstance(connection, Connection)
                 index = busy.pop(connection)
@@ -199,7 +202,8 @@ def _in_processes(
     finally:
         for connection, process in processes.items():
             connection.close()
-            process.kill() if connection in busy else process.join(5.0)
+            if connection not in busy:
+                process.join(5.0)
             process.kill()
             process.join()
     return _results(outcomes)
@@ -305,7 +309,7 @@ def _on_cluster(
                     ray.get(claims.fail.remote(index))
         for index in range(len(items)):
             if index not in outcomes:
-                outcomes[index] = _answer(ray, tasks[index], index)
+                outcomes[index] = _answer(ray, tasks[index], index, there["root"])
             if outcomes[index][0] == "error":
                 break
     finally:
@@ -313,10 +317,10 @@ def _on_cluster(
             if index not in outcomes:
                 ray.cancel(each, force=True)
         ray.kill(claims)
-    return _results({index: outcome for index, outcome in outcomes.items() if outcome is not None})
+    return _results(outcomes)
 
 
-def _answer(ray: Any, task: Any, index: int) -> tuple[str, Any]:
+def _answer(ray: Any, task: Any, index: int, root: str) -> tuple[str, Any]:
     try:
         reply, moved = ray.get(task)
     except ray.exceptions.RayError as error:
@@ -328,7 +332,7 @@ def _answer(ray: Any, task: Any, index: int) -> tuple[str, Any]:
     def here(path: str) -> str:
         for folder, name in moved:
             if Path(path).is_relative_to(folder):
-                return str(Path(os.environ.get(name, folder) if name else Path.cwd(), Path(path).relative_to(folder)))
+                return str(Path(os.environ.get(name, folder) if name else root, Path(path).relative_to(folder)))
         return path
 
     return _outcome(reply, here)

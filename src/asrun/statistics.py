@@ -7,7 +7,6 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from asrun.errors import AsrunError
 from asrun.measure import Measure
@@ -81,6 +80,9 @@ def compare(left: Measure, sign: str, right: Measure) -> Comparison:
                 f"{side.text} has a number that is not finite, and decides nothing",
                 remedy="find out in which run it came about",
             )
+    # Imported here: it takes as long to load as a small site takes to build, and few pages make a claim over seeds.
+    from scipy import stats
+
     alternative = "less" if sign == "<" else "greater"
     # Samples without any spread have no t statistic; what they say is plain enough.
     with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):

@@ -115,7 +115,8 @@ class Store:
             raise AsrunError(
                 f"this record cannot be read ({type(error).__name__}: {error})",
                 where=Where(self.project.relative(path)),
-                remedy=f"restore it from version control, or make it anew: asrun run {run.snippet} --scale {run.scale}",
+                remedy=f"restore it from version control, or delete it, then: asrun run {run.snippet} "
+                f"--scale {run.scale}",
             ) from error
         self._read[run] = (version, record)
         return record

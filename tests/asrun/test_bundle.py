@@ -23,8 +23,6 @@ from hypothesis import strategies as st
 
 from asrun import bundle, codec, document, store
 from asrun.bundle import Outcome, adopt, pack
-from asrun.cli import main
-from asrun.commands.adopt import adopt as adopt_command
 from asrun.context import Context
 from asrun.errors import AsrunError
 from asrun.freshness import record_condition
@@ -298,9 +296,9 @@ def test_a_full_disk_leaves_the_old_record_whole(gpu, laptop, path, monkeypatch,
 # The command
 
 
-def test_the_command_tells_what_was_done_and_exits_by_it(gpu, laptop, path, monkeypatch):
-    monkeypatch.setitem(main.commands, "adopt", adopt_command)
-    pack(gpu.project, gpu.store, [RUN], path)
+def test_the_commands_tell_what_was_done_and_exit_by_it(gpu, laptop, path):
+    packed = gpu.run("run", "answer", "--bundle", str(path))
+    assert packed.code == 0 and f"packed  1 record -> {path}" in packed.out, packed.text
     result = laptop.run("adopt", str(path), "--dry-run")
     assert (result.code, laptop.files()) == (0, {})
     assert result.out == "adopted  answer (quick, cpu)\nnothing was written: this was a dry run\n"
@@ -521,7 +519,7 @@ REQUIRED = [
     ),
     *(f"figures.figure.{name}" for name in ("file", "sha256", "alt")),
 ]
-OPTIONAL = ["output_seal", "key.environment", "key.passed_by", "key.not_imported"]
+OPTIONAL = ["output_seal", "key.environment", "key.passed_by", "key.not_imported", "key.reached_otherwise"]
 
 
 def holder(content: dict[str, Any], field: str) -> tuple[Any, str]:

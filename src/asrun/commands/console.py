@@ -57,7 +57,7 @@ def _line(name: str, began: float, text: str) -> str:
 def cost(record: Record) -> str:
     """Say what a record took: `24 s on AMD EPYC, 2 cores, 2026-11-21`."""
     made = record.provenance
-    return f"{format_seconds(made.seconds)} on {made.device}, {made.when[:10]}"
+    return escape(f"{format_seconds(made.seconds)} on {made.device}, {made.when[:10]}")
 
 
 def state(condition: Condition) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
+from pathlib import Path
 
 import click
 
 from asrun import freshness, runner
+from asrun.bundle import pack
 from asrun.commands.console import cost, out, progress
 from asrun.errors import AsrunError, Problems
-from asrun.formats import format_seconds
+from asrun.formats import format_seconds, plural
 from asrun.model import RunName, Snippet, State
 from asrun.process import end_all
 from asrun.project import Project, find_project
@@ -40,8 +42,20 @@ __all__ = ["run"]
     show_default=True,
     help="How many runs at once. Cores are shared out among them; on a GPU there is one run at a time.",
 )
+@click.option(
+    "--bundle",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Pack the records of these runs, also those that were fresh, into a file for `asrun adopt` elsewhere.",
+)
 def run(
-    names: tuple[str, ...], scale: str | None, device: str | None, rerun: bool, redraw: bool, labs: bool, jobs: int
+    names: tuple[str, ...],
+    scale: str | None,
+    device: str | None,
+    rerun: bool,
+    redraw: bool,
+    labs: bool,
+    jobs: int,
+    bundle: Path | None,
 ) -> None:
     """Run snippets and record what they measure (all snippets, when none is named).
 
@@ -56,6 +70,9 @@ def run(
         with progress() as tell:
             one = partial(_run_one, project, store, tell, rerun=rerun, redraw=redraw, at_once=min(jobs, len(chosen)))
             _all(one, chosen, jobs)
+        if bundle:
+            pack(project, store, [name for _, name in chosen], bundle)
+            out.print(f"[green]packed[/]  {plural(len(chosen), 'record')} -> {bundle}")
     if labs:
         _run_labs(project, rerun=rerun)
 

@@ -121,7 +121,8 @@ def laboratory(folder: Path) -> None:
             "data": "\n\ndef examples(width):\n    return data_15(np.ones(width))\n",
             "nets": "\n\nclass Wide:\n    def __init__(self, width):\n        self.size = nets_15(width)\n"
             "\n\nclass Deep(Wide):\n    depth = 3\n",
-            "training": "\n\ndef train(net, examples, seeds):\n    return training_15(examples) * np.ones((seeds, 9))\n",
+            "training": "\n\ndef train(net, examples, seeds):\n    return training_15(examples) * np.ones((seeds, 9))"
+            "\n",
         }.get(module, "")
         (made / f"{module}.py").write_text(text)
 
@@ -170,7 +171,7 @@ def recorded(folder: Path, count: int, settings: str) -> Project:
                     "",
                     f"asrun run {snippet.name}",
                 ),
-            )  # fmt: skip
+            )
         )
     return project
 

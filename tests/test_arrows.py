@@ -149,7 +149,11 @@ def test_dropoutlab_knows_nothing_of_sites_or_plots(dropoutlab):
 
 
 def test_snippets_import_the_laboratory_and_a_few_libraries():
-    none(each for each in imports_in(ROOT / "snippets", None) if each.package not in SNIPPETS_MAY)
+    none(
+        each
+        for each in imports_in(ROOT / "snippets", None)
+        if each.package not in SNIPPETS_MAY and not reaches(each, {"asrun.parallel"})
+    )
 
 
 # Within asrun

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from benchmarks import trainer
+from benchmarks import observing, site, trainer
 
 TINY = trainer.Work("tiny", 3, (6, 5, 5, 4), 24, 1, 8)
 
@@ -32,3 +34,24 @@ def test_the_work_is_counted_in_products():
     # 2 operations forward and 4 backward for each of 30 + 25 + 20 weights, 8 examples, 3 updates, 3 networks.
     assert TINY.updates == 3
     assert TINY.flops == 6 * 75 * 8 * 3 * 3
+
+
+def test_observing_is_measured_against_the_same_training_unobserved():
+    told = observing.measure(repeats=1, updates=4)
+    assert told["observing_ratio"] > 0 and set(told["seconds"]) == {"plain", "observed"}
+
+
+def test_a_generated_site_is_compared_with_the_same_pages_of_mkdocs_alone(tmp_path):
+    size = site.Size(records=3, pages=2, shown=2)
+    told = site.status(size, 1, tmp_path)
+    assert told["records"] == 3 and told["freshness"]["seconds"] > 0 and told["command"]["seconds"] > 0
+    site.tell(told)
+    told = site.build(size, 1, tmp_path)
+    assert told["no_change_ratio"] > 0
+    site.tell(told)
+    # What is compared is the same: the pages say the same, and show the same figures.
+    for n in range(size.pages):
+        one, other = (
+            site.article(tmp_path / name / "site" / f"page-{n:02}" / "index.html") for name in ("asrun", "mkdocs")
+        )
+        assert re.sub(r">\s+<", "><", one).split() == re.sub(r">\s+<", "><", other).split()

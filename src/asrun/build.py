@@ -44,7 +44,9 @@ def make_record(
         listener = partial(tell, str(run))
         record = runner.run_snippet(project, snippet, scale, device, listener, at_once=at_once)
     except AsrunError as error:
-        freshness.note_failure(project, snippet, run, error)
+        # Where not even that can be written, the failure itself is still what is told.
+        with contextlib.suppress(OSError):
+            freshness.note_failure(project, snippet, run, error)
         raise
     freshness.forget_failure(project, run)
     store.put(record)

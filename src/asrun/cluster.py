@@ -5,9 +5,9 @@
     one Ray task a run               ──────>  run_snippet, redraw: as on this machine, in a process of its own
     store  <── checks  <── a bundle  <──────  the record and its figures, or what went wrong
 
-The cluster gives each task what it needs: a core, or as many as NEEDS say, and on cuda a GPU that no other task has. What
-comes back is a bundle, and is checked like any stranger's: it must be a record of the code that was sent. What is lost
-with its worker or its node is run again; what fails by itself is not.
+The cluster gives each task what it needs: a core, or as many as NEEDS say, and on cuda a GPU that no other task has.
+What comes back is a bundle, and is checked like any stranger's: it must be a record of the code that was sent. What is
+lost with its worker or its node is run again; what fails by itself is not.
 
 Ray carries Python objects in both directions; here these are bytes. Connect only to clusters that you trust all the
 same: whoever runs one can make Ray's own client execute what they like.
@@ -16,355 +16,30 @@ same: whoever runs one can make Ray's own client execute what they like.
 from __future__ import annotations
 
 import base64
-import io
 import json
-import logging
 import os
-import socket
 import tempfile
-import threading
-import warnings
-import zipfile
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from asrun import __version__, bundle, freshness
+from asrun.connection import Cluster, connect, load_ray, resources
 from asrun.errors import AsrunError, Problems
-from asrun.key import folders
 from asrun.model import Record, RunName, Snippet, Where
-from asrun.parallel import ON_CLUSTER
-from asrun.project import Project, read_project
-from asrun.runner import commit, redraw, run_snippet
-from asrun.snippet import find_snippet
+from asrun.project import Project
+from asrun.remote import NEWS_EVERY, News, pack, unpack, work
+from asrun.runner import commit
 from asrun.store import Store
 
-__all__ = ["Cluster", "connect", "pack", "run_on", "unpack"]
-
-PATIENCE = 30.0
-"""Seconds in which a cluster that can be reached must have let us in."""
+__all__ = ["Cluster", "connect", "resources", "run_on"]
 
 ATTEMPTS = 4
 """How often a run is begun whose worker is lost each time."""
 
-LARGEST_PROJECT = 64 * 2**20
-"""Bytes that a project's own files may have to be sent."""
-
 _LARGEST_REPLY = 2 * bundle.LARGEST_BUNDLE
-_NEWS_EVERY = 0.5
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """A Ray cluster that this process is connected to.
-
-    Arguments:
-        address: As it was typed.
-        nodes: What each node has: `{"CPU": 8.0, "GPU": 1.0, …}`.
-    """
-
-    address: str
-    nodes: tuple[dict[str, float], ...]
-
-    def choose_device(self, snippet: Snippet, wanted: str | None) -> str:
-        """Return the device class to run on there: as asked for, or a GPU if the snippet can use one and there is one.
-
-        Raises:
-            AsrunError: when the snippet and the cluster do not fit.
-        """
-        needs, gpus = snippet.needs.get("gpu"), any(node.get("GPU", 0) >= 1 for node in self.nodes)
-        device = wanted or ("cuda" if needs and gpus else "cpu")
-        if device == "cuda" and not gpus:
-            raise AsrunError(
-                f"{snippet.name} cannot run on cuda: no node of the cluster at {self.address} has a GPU",
-                remedy="leave --device out, or add a node: ray start --address=… --num-gpus=1",
-            )
-        if device == "cpu" and needs == "required":
-            raise AsrunError(
-                f"{snippet.name} needs a GPU, and this is a run on the CPU",
-                remedy="send it to a cluster with an NVIDIA GPU; its NEEDS say gpu: required",
-            )
-        return device
-
-    def check_room(self, run: RunName, needs: dict[str, float]) -> None:
-        """Refuse what no node could ever run: Ray would let it wait for ever.
-
-        Raises:
-            AsrunError: naming what is needed.
-        """
-        if not any(all(node.get(name, 0) >= amount for name, amount in needs.items()) for node in self.nodes):
-            wanted = ", ".join(f"{amount:g} {name}" for name, amount in needs.items() if amount)
-            raise AsrunError(
-                f"no node of the cluster at {self.address} can run {run}, which needs {wanted}",
-                remedy="add a larger node, or let the snippet's NEEDS ask for less",
-            )
-
-
-def resources(snippet: Snippet, run: RunName) -> dict[str, float]:
-    """Return what a run takes of a node, in Ray's words: a GPU of its own on cuda; a core, or what NEEDS say.
-
-    Raises:
-        AsrunError: when NEEDS ask for cores that nobody can count.
-    """
-
-    def need(name: str, default: float) -> Any:
-        value = snippet.needs.get(name, default)
-        return value.get(run.scale, default) if isinstance(value, dict) else value
-
-    cores = need("cpus", 1)
-    if not isinstance(cores, int) or isinstance(cores, bool) or cores < 1:
-        raise AsrunError(
-            f"{snippet.name} needs {cores!r} cpus", remedy='write NEEDS = {"cpus": 4}, or {"cpus": {"full": 4}}'
-        )
-    memory = {"memory": float(1e9 * need("memory", 0))} if "memory" in snippet.needs else {}
-    return {"CPU": float(cores), "GPU": 1.0 if run.device == "cuda" else 0.0} | memory
-
-
-def _ray() -> Any:
-    # Ray announces how it will one day treat this; nothing here depends on it, as asrun hides GPUs itself.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    try:
-        import ray
-        import ray.util.client
-    except ImportError as error:
-        raise AsrunError(
-            f"--on needs Ray, which cannot be imported here: {error}", remedy='pip install "asrun[cluster]"'
-        ) from error
-    return ray
-
-
-@contextmanager
-def connect(address: str) -> Iterator[Cluster]:
-    """Connect to a running cluster.
-
-    Arguments:
-        address: `ray://HOST:10001` from anywhere; `HOST:6379` or `auto` on a machine that is a node of it.
-
-    Raises:
-        AsrunError: when there is none, or its Ray or Python is another one.
-    """
-    ray = _ray()
-    if ray.is_initialized():
-        raise AsrunError("this process is connected to a Ray cluster already", remedy="use one cluster at a time")
-    _knock(address)
-    came: list[BaseException | None] = []
-
-    def enter() -> None:
-        try:
-            with warnings.catch_warnings():
-                # What Ray warns of while it connects is told by its exception, too.
-                warnings.simplefilter("ignore")
-                ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-            came.append(None)
-        except BaseException as error:
-            came.append(error)
-
-    # In a thread: a port at which something else listens lets Ray wait for minutes.
-    thread = threading.Thread(target=enter, daemon=True)
-    thread.start()
-    thread.join(PATIENCE)
-    if not came or came[0]:
-        error = came[0] if came else None
-        told = f"{error or type(error).__name__}".strip().split("\n")[0] if error else "it did not answer"
-        raise _no_cluster(address, told) from error
-    try:
-        yield Cluster(address, tuple(node["Resources"] for node in ray.nodes() if node["Alive"]))
-    finally:
-        ray.shutdown()
-
-
-def _knock(address: str) -> None:
-    """Find out at once whether anybody listens."""
-    if address == "auto":
-        return
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not colon or not port.isdigit() or "://" in host:
-        raise AsrunError(
-            f"{address} is not the address of a Ray cluster", remedy="write ray://HOST:10001, HOST:6379 or auto"
-        )
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-    except (OSError, OverflowError) as error:
-        raise _no_cluster(address, str(error)) from error
-
-
-def _no_cluster(address: str, told: str) -> AsrunError:
-    return AsrunError(
-        f"there is no Ray cluster to be reached at {address} ({told})",
-        remedy="start one: ray start --head; its client port is 10001: --on ray://HOST:10001; "
-        "Ray and Python must have the same version here and there",
-    )
-
-
-# What is sent
-
-
-def pack(project: Project) -> bytes:
-    """Pack the project's own files: not its records, its site, its data folders, nor anything hidden.
-
-    Raises:
-        AsrunError: when they are too large, or a source folder is not in the project.
-    """
-    for folder in project.sources:
-        if not folder.resolve().is_relative_to(project.root):
-            raise AsrunError(
-                f"the source folder {folder} is not in the project, and cannot be sent to a cluster",
-                where=Where("mkdocs.yml"),
-                remedy="move it into the project, or install it as a package here and on the cluster",
-            )
-    data = {Path(os.path.abspath(os.environ[name])) for name in project.data_variables if os.environ.get(name)}
-    apart = {project.records, project.site, project.cache, *data} - {project.root}
-    files, sizes = [], Counter[str]()
-    for name, inner, names in os.walk(project.root):
-        folder = Path(name)
-        inner[:] = sorted(
-            each
-            for each in inner
-            if not each.startswith((".", "__pycache__", "node_modules"))
-            and folder / each not in apart
-            and not (folder / each / "pyvenv.cfg").exists()
-        )
-        for path in sorted(folder / each for each in names if not each.startswith(".")):
-            if path.is_file() and path not in apart:
-                files.append(path)
-                sizes[path.relative_to(project.root).parts[0]] += path.stat().st_size
-    if (total := sum(sizes.values())) > LARGEST_PROJECT:
-        largest = ", ".join(f"{name} ({size / 2**20:.0f} MiB)" for name, size in sizes.most_common(3))
-        raise AsrunError(
-            f"the project's own files are too large to be sent to a cluster: {total / 2**20:.0f} MiB, and "
-            f"{LARGEST_PROJECT // 2**20} MiB is the most; the largest are {largest}",
-            remedy="move data into a folder that one of the data_variables in mkdocs.yml names, here and on the cluster",
-        )
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in files:
-            # Without times: the same files always make the same bytes.
-            archive.writestr(zipfile.ZipInfo(path.relative_to(project.root).as_posix()), path.read_bytes())
-    return packed.getvalue()
-
-
-def unpack(packed: bytes, root: Path) -> Project:
-    """Unpack a project into an empty folder, and read it."""
-    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-        archive.extractall(root)
-    return read_project(root)
-
-
-# On a worker
-
-
-class _News:
-    """Keeps what runs printed last until somebody asks: a Ray actor."""
-
-    def __init__(self) -> None:
-        self._latest: dict[str, tuple[str, str]] = {}
-
-    def tell(self, run: str, host: str, text: str) -> None:
-        self._latest[run] = (host, text)
-
-    def take(self) -> dict[str, tuple[str, str]]:
-        latest, self._latest = self._latest, {}
-        return latest
-
-
-class _Reporter:
-    """Passes on what a run prints, but not more often than anybody reads."""
-
-    def __init__(self, news: Any, run: str, host: str):
-        self._news, self._run, self._host = news, run, host
-        self._text, self._told = "", ""
-        self._done = threading.Event()
-        threading.Thread(target=self._report, daemon=True).start()
-
-    def __call__(self, text: str) -> None:
-        self._text = text[:400]
-
-    def close(self) -> None:
-        self._done.set()
-
-    def _report(self) -> None:
-        while not self._done.wait(_NEWS_EVERY):
-            if (text := self._text) != self._told:
-                self._told = text
-                # Whether anybody hears it is not what a run depends on.
-                with suppress(Exception):
-                    self._news.tell.remote(self._run, self._host, text)
-
-
-def _work(request: bytes, packed: bytes, news: Any) -> bytes:
-    """Run a snippet of a project that was sent here; return a bundle of its record, or what went wrong, as JSON."""
-    import ray
-
-    job, host = json.loads(request), socket.gethostname()
-    if job["asrun"] != __version__:
-        return json.dumps(
-            {"host": host, "error": {"what": f"{host} has asrun {__version__}, not {job['asrun']}"}}
-        ).encode()
-    ray.get(news.tell.remote(job["run"], host, f"starts on {host}"))
-    reporter = _Reporter(news, job["run"], host)
-    before = tempfile.tempdir
-    with tempfile.TemporaryDirectory(prefix="asrun-", ignore_cleanup_errors=True) as folder:
-        root = Path(folder).resolve() / "project"
-        reply: dict[str, Any] = {"host": host}
-        try:
-            project = unpack(packed, root)
-            # Ray says who has which GPU, not the lock by which runs on one machine take turns.
-            tempfile.tempdir = folder
-            os.environ[ON_CLUSTER] = json.dumps(
-                {
-                    "address": ray.get_runtime_context().gcs_address,
-                    "root": str(root),
-                    "folders": [project.relative(each) for each in folders(project)],
-                    "data": project.data_variables,
-                }
-            )
-            _record(project, job, reporter, reply)
-        except AsrunError as error:
-            reply["error"] = _told(error, project, job, host)
-        finally:
-            reporter.close()
-            tempfile.tempdir = before
-            os.environ.pop(ON_CLUSTER, None)
-    # Where the project is here means nothing to anybody else.
-    return json.dumps(reply).replace(json.dumps(str(root))[1:-1], json.dumps(job["root"])[1:-1]).encode()
-
-
-def _record(project: Project, job: dict[str, Any], listener: Callable[[str], None], reply: dict[str, Any]) -> None:
-    """Make a record; what can be kept of it is in the reply even if it cannot be drawn."""
-    snippet, store = find_snippet(job["snippet"], project), Store(project)
-    record = run_snippet(project, snippet, job["scale"], job["device"], listener)
-    path = project.root.parent / "record.tar.gz"
-    try:
-        store.put(record)
-        if snippet.plots:
-            store.put(redraw(project, snippet, record, listener))
-    finally:
-        bundle.pack(project, store, [record.run], path)
-        reply["bundle"] = base64.b64encode(path.read_bytes()).decode()
-
-
-def _told(error: AsrunError, project: Project, job: dict[str, Any], host: str) -> dict[str, Any]:
-    """Describe an error, with its log, and with what of the data is not on this worker."""
-    log = project.cache / "logs" / f"{job['snippet']}-{job['scale']}-{job['device']}.txt"
-    lacking = [name for name in job["data"] if not Path(os.environ.get(name) or "/nowhere").is_dir()]
-    if lacking or "FileNotFoundError" in error.what:
-        states = [f"{name} is {os.environ.get(name) or 'not set'}" for name in lacking or project.data_variables]
-        state = f" There, {', '.join(states)}; set it where Ray is started." if states else ""
-        remedy = f"it ran on {host}: is its data there?{state}" + (f"\n    {error.remedy}" if error.remedy else "")
-    else:
-        remedy = error.remedy or ""
-    return {
-        "what": error.what,
-        "where": asdict(error.where) if error.where else None,
-        "remedy": remedy or None,
-        "log": log.read_text("utf-8") if log.is_file() else None,
-    }
-
-
-# Here
 
 
 @dataclass
@@ -395,7 +70,7 @@ def run_on(
     jobs: Sequence[tuple[Snippet, str, str]],
     tell: Callable[[str, str], None],
     notice: Callable[[str], None] = lambda line: None,
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """Run snippets on a cluster, and store their records as they come in.
 
     Values are stored even if they cannot be drawn. A run that fails leaves the others to end. Whoever stops to iterate
@@ -423,28 +98,30 @@ def run_on(
         packed, at = pack(project), Path(folder).resolve()
         sent = _Sent(unpack(packed, at / "project"), project, packed, commit(project.root), at)
         errors: list[AsrunError] = []
-        for job, outcome in _replies(sent, made, tell, notice):
-            tell(str(job.run), "")
-            try:
-                record = _understood(sent, job, outcome)
-                freshness.forget_failure(project, job.run)
-                store.put(record)
-                if error := _error_of(sent, job, outcome):
-                    raise error
+        with closing(_replies(sent, made, tell, notice)) as replies:
+            for job, outcome in replies:
+                tell(str(job.run), "")
+                try:
+                    record = _understood(sent, job, outcome)
+                    freshness.forget_failure(project, job.run)
+                    store.put(record)
+                    if error := _error_of(sent, job, outcome):
+                        raise error
+                except AsrunError as error:
+                    errors.append(error)
+                    continue
                 yield record
-            except AsrunError as error:
-                errors.append(error)
     if errors:
         raise errors[0] if len(errors) == 1 else Problems(errors)
 
 
 def _replies(
     sent: _Sent, jobs: Sequence[_Job], tell: Callable[[str, str], None], notice: Callable[[str], None]
-) -> Iterator[tuple[_Job, dict[str, Any] | AsrunError]]:
+) -> Generator[tuple[_Job, dict[str, Any] | AsrunError], None, None]:
     """Start a task for each job, pass on what they print, begin again what is lost; yield what each came to."""
-    ray = _ray()
-    news = ray.remote(_News).options(num_cpus=0, max_restarts=-1).remote()
-    packed, task = ray.put(sent.packed), ray.remote(_work)
+    ray = load_ray()
+    news = ray.remote(News).options(num_cpus=0, max_restarts=-1).remote()
+    packed, task = ray.put(sent.packed), ray.remote(work)
     waiting: dict[Any, _Job] = {}
 
     def begin(job: _Job) -> None:
@@ -459,7 +136,7 @@ def _replies(
             begin(job)
         asked = news.take.remote()
         while waiting:
-            done, _ = ray.wait(list(waiting), num_returns=1, timeout=_NEWS_EVERY)
+            done, _ = ray.wait(list(waiting), num_returns=1, timeout=NEWS_EVERY)
             if ray.wait([asked], timeout=0)[0]:
                 _pass_on(ray, asked, waiting.values(), tell)
                 asked = news.take.remote()
@@ -513,7 +190,8 @@ def _result(ray: Any, done: Any, job: _Job) -> dict[str, Any] | AsrunError | Non
     except (ValueError, RecursionError) as error:
         return AsrunError(f"{job.run} came back as something that is no record ({error})", remedy=_SAME)
     except (ray.exceptions.RayTaskError, ray.exceptions.TaskCancelledError) as error:
-        what = str(getattr(error, "cause", None) or error).strip().split("\n")[-1]
+        cause = getattr(error, "cause", None) or error
+        what = f"{type(cause).__name__}: {cause}".strip().split("\n")[0]
         return AsrunError(f"{job.run}: {told} ({_printable(what)})", remedy=_SAME)
     except (ray.exceptions.RayError, ConnectionError) as error:
         if isinstance(error, ConnectionError):
@@ -549,9 +227,9 @@ def _understood(sent: _Sent, job: _Job, outcome: dict[str, Any] | AsrunError) ->
     adopted = bundle.adopt(sent.project, store, path, replace=True)
     if [each.run for each in adopted] != [job.run] or adopted[0].outcome is not bundle.Outcome.ADOPTED:
         raise AsrunError(
-            f"{job.run} came back from {job.host or 'the cluster'} and is not a record of the code that was sent: "
-            + "; ".join(f"{each.run} {each}" for each in adopted),
-            remedy="let packages, data and environment variables be the same there; variables are set where Ray is started",
+            f"{job.run} came back from {_printable(outcome.get('host')) or 'the cluster'}, and is no record of the "
+            "code that was sent: " + "; ".join(f"{each.run} {each}" for each in adopted),
+            remedy="let packages, data and variables be the same there; variables are set where Ray is started",
         )
     record = store.get(job.run)
     assert record, "it was just stored"

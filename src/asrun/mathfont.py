@@ -11,7 +11,6 @@ import unicodedata
 from pathlib import Path
 
 import fontTools
-from fontTools.subset import Options, Subsetter, load_font, save_font
 
 from asrun.errors import AsrunError
 
@@ -70,6 +69,9 @@ def subset(font: Path, code_points: frozenset[int], cache: Path) -> Path:
     target = cache / f"math-{key.hexdigest()[:16]}.woff2"
     if target.exists():
         return target
+    # Imported here: loading it takes longer than finding what is in the cache.
+    from fontTools.subset import Options, Subsetter, load_font, save_font
+
     options = Options(flavor="woff2", layout_features=_FEATURES, hinting=False, notdef_outline=True)
     # Copyright and licence must travel with the font.
     options.name_IDs = [0, 1, 2, 3, 4, 5, 6, 13, 14]

@@ -23,9 +23,9 @@ _MARKS = "__asrun_marks__"
 
 _PARALLEL = (
     "multiprocessing.popen_fork", "multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver",
-    "multiprocessing.popen_spawn_win32", "joblib.externals.loky.backend.popen_loky_posix",
+    "multiprocessing.popen_spawn_win32", "joblib.externals.loky.backend.popen_loky_posix", "ray._raylet",
 )  # fmt: skip
-"""Modules that are loaded when the first process of a pool is started, and not before."""
+"""Modules that are loaded when the first process of a pool is started, or a cluster is used, and not before."""
 
 
 class Calls:

@@ -7,10 +7,10 @@
     def run(*, seeds):
         return {"error": np.array(pmap(train, range(seeds)))}
 
-On one machine items are computed in as many processes as there are cores. In a run that `asrun run … --on` sent to a Ray
-cluster, they are Ray tasks. Function, items and results travel between processes, so they must be what pickle can carry:
-the function is one of a module's own, not a lambda. A process computes several items, one after the other, and nobody
-promises which: whatever is random must follow from the item.
+On one machine items are computed in as many processes as there are cores. In a run that `asrun run … --on` sent to a
+Ray cluster, they are Ray tasks. Function, items and results travel between processes, so they must be what pickle can
+carry: the function is one of a module's own, not a lambda. A process computes several items, one after the other, and
+nobody promises which: whatever is random must follow from the item.
 """
 
 from __future__ import annotations
@@ -283,13 +283,9 @@ class _Claims:
 def _on_cluster(
     function: Callable[[Item], Result], items: Sequence[Item], gpus: float, there: dict[str, Any]
 ) -> list[Result]:
-    import ray
+    ray = _ray(there)
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    if not ray.is_initialized():
-        same = {name: os.environ[name] for name in ("PYTHONHASHSEED", "MPLBACKEND") if name in os.environ}
-        surroundings = {"working_dir": there["root"], "env_vars": same}
-        ray.init(there["address"], log_to_driver=False, logging_level=logging.ERROR, runtime_env=surroundings)
     gpus = gpus if _visible_gpus() else 0
     # It lives where the run lives: if that node is lost, so is all this.
     node = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
@@ -318,6 +314,23 @@ def _on_cluster(
                 ray.cancel(each, force=True)
         ray.kill(claims)
     return _results(outcomes)
+
+
+def _ray(there: dict[str, Any]) -> Any:
+    """Import Ray, and connect to the cluster that this run is on."""
+    # Without the project's own folders: what Ray looks for in them is nothing that this run reads.
+    path, sys.path[:] = list(sys.path), [each for each in sys.path if not Path(each).is_relative_to(there["root"])]
+    try:
+        import ray
+
+        if not ray.is_initialized():
+            same = {name: os.environ[name] for name in ("PYTHONHASHSEED", "MPLBACKEND") if name in os.environ}
+            # A file, for Ray would walk through a folder, and that would be noted, too.
+            surroundings = {"working_dir": there["packed"], "env_vars": same}
+            ray.init(there["address"], log_to_driver=False, logging_level=logging.ERROR, runtime_env=surroundings)
+    finally:
+        sys.path[:] = path
+    return ray
 
 
 def _answer(ray: Any, task: Any, index: int, root: str) -> tuple[str, Any]:

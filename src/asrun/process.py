@@ -111,8 +111,7 @@ def start(
     # A process that the snippet left behind may still hold the pipe open; it is ended first, and the rest read then.
     end(process)
     follow.join(30.0)
-    if (out / "report.json").is_file():
-        report = json.loads((out / "report.json").read_text("utf-8"))
+    if report := _told(out / "report.json"):
         # What asrun itself handed over is no data, nor is what the run has deleted since.
         own = os.path.abspath(out)
         for kind, still in (("opened", os.path.isfile), ("listed", os.path.isdir), ("absent", os.path.abspath)):
@@ -172,10 +171,18 @@ def _memory(pid: int) -> int:
     return total
 
 
+def _told(file: Path) -> dict[str, Any] | None:
+    """Read what the process wrote; None when it wrote nothing, or only a part: there was no room, or it was killed."""
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
 def failed(project: Project, snippet: Snippet, run: RunName, code: int, out: Path, follow: Follow) -> AsrunError:
     """Say why a snippet's process ended without a report, and keep its traceback."""
-    where, error_file = Where(project.relative(snippet.path)), out / "error.json"
-    if not error_file.is_file():
+    where, error = Where(project.relative(snippet.path)), _told(out / "error.json")
+    if not error:
         killed = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         return AsrunError(
             f"{run} {killed} before it could report{follow.last_lines()}",
@@ -184,18 +191,21 @@ def failed(project: Project, snippet: Snippet, run: RunName, code: int, out: Pat
             if code == -signal.SIGKILL
             else f"see it happen: python {project.relative(snippet.path)}",
         )
-    error = json.loads(error_file.read_text("utf-8"))
     # Half of a surrogate pair can be raised, but neither printed nor written.
     error["what"] = error["what"].encode("utf-8", "backslashreplace").decode()
     log = project.cache / "logs" / f"{run.snippet}-{run.scale}-{run.device}.txt"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text(error["traceback"] + "\n" + "\n".join(follow.tail), "utf-8", "backslashreplace")
+    remedy = f"the whole traceback is in {project.relative(log)}"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(error["traceback"] + "\n" + "\n".join(follow.tail), "utf-8", "backslashreplace")
+    except OSError as reason:
+        remedy = f"the traceback could not be kept ({reason.strerror}); see it happen: python {where.path}"
     if error["place"]:
         where = Where(project.relative(error["place"]["file"]), error["place"]["line"])
     return AsrunError(
         f"{run} {'failed' if error['told'] else 'raised'}: {error['what']}{follow.last_lines()}",
         where=where,
-        remedy=error["remedy"] or f"the whole traceback is in {project.relative(log)}",
+        remedy=error["remedy"] or remedy,
     )
 
 

@@ -96,6 +96,19 @@ def _own_gpu(device: str, listener: Listener) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _scratch(run: RunName) -> Iterator[Path]:
+    """Make a folder in which a run and asrun tell each other what they have to."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="asrun-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise AsrunError(
+            f"{run} cannot be run: {error.strerror or error}",
+            remedy="make room for temporary files, or name another folder for them: TMPDIR=/another/folder asrun …",
+        ) from error
+
+
 def run_snippet(
     project: Project, snippet: Snippet, scale: str, device: str, listener: Listener, *, at_once: int = 1
 ) -> Record:
@@ -116,11 +129,11 @@ def run_snippet(
     run = RunName(snippet.name, scale, device)
     # Digests are taken before the run: an edit while it trains must leave the record stale, not wrong.
     reading = Reading(snippet.path, "run", folders=folders(project), root=project.root)
-    with tempfile.TemporaryDirectory(prefix="asrun-") as folder, _own_gpu(device, listener):
+    with _scratch(run) as out, _own_gpu(device, listener):
         request = {"do": "run", "parameters": snippet.scales[scale]}
         allowed = limits(snippet, scale, project, at_once=at_once)
-        printed, report = start(project, snippet, run, Path(folder), listener, request, allowed)
-        values = codec.decode(*json.loads(Path(folder, "values.json").read_text("utf-8")))
+        printed, report = start(project, snippet, run, out, listener, request, allowed)
+        values = codec.decode(*json.loads((out / "values.json").read_text("utf-8")))
     if report["device_class"] != device:
         raise AsrunError(
             f"{run} used the {report['device_class']} instead",
@@ -167,8 +180,7 @@ def _observed(report: dict[str, Any]) -> Observed:
 def redraw(project: Project, snippet: Snippet, record: Record, listener: Listener) -> Record:
     """Return a record with its figures drawn anew from its values: nothing is trained."""
     before = plot_code(project, snippet)
-    with tempfile.TemporaryDirectory(prefix="asrun-") as folder:
-        out = Path(folder)
+    with _scratch(record.run) as out:
         (out / "values.json").write_text(json.dumps(codec.encode(record.values)), "utf-8")
         allowed = replace(limits(snippet, record.run.scale, project), seconds=project.minutes * 60)
         _, report = start(project, snippet, record.run, out, listener, {"do": "plot"}, allowed)

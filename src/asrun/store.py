@@ -107,10 +107,11 @@ class Store:
         if cached and cached[0] == version:
             return cached[1]
         try:
-            record = self.decode(run, path.read_text("utf-8"), lambda file: self._drawing(path, file))
-            while record.damaged and (now := _version(path)) and now != version:
+            text = path.read_text("utf-8")
+            record = self.decode(run, text, lambda file: self._drawing(path, file))
+            while record.damaged and (now := path.read_text("utf-8")) != text:
                 # Its figures were swept away while it was read: it has been replaced, and is read again.
-                version, record = now, self.decode(run, path.read_text("utf-8"), lambda file: self._drawing(path, file))
+                text, record = now, self.decode(run, now, lambda file: self._drawing(path, file))
         except (OSError, ValueError) as error:
             raise AsrunError(
                 f"this record cannot be read ({type(error).__name__}: {error})",
@@ -197,8 +198,10 @@ class Store:
             each.unlink(missing_ok=True)
 
     def _drawing(self, path: Path, file: str) -> str:
-        drawing = path.with_name(Path(file).name)
-        return drawing.read_text("utf-8") if drawing.is_file() else ""
+        try:
+            return path.with_name(Path(file).name).read_text("utf-8")
+        except (FileNotFoundError, IsADirectoryError):
+            return ""
 
     def decode(self, run: RunName, text: str, drawing: Callable[[str], str]) -> Record:
         """Read a record from the text of its JSON file.

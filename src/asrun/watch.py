@@ -71,7 +71,9 @@ class Watch:
         while frame.f_back and Path(frame.f_code.co_filename).name in _MAPPINGS:
             frame = frame.f_back
         file = frame.f_code.co_filename
-        return "site-packages" not in file and any(Path(file).is_relative_to(folder) for folder in self._folders)
+        # asrun itself asks for some, also where it stands in the project's own folder.
+        foreign = "site-packages" in file or Path(file).is_relative_to(Path(__file__).parent)
+        return not foreign and any(Path(file).is_relative_to(folder) for folder in self._folders)
 
     def data_files(self, inside: Iterable[str] = ()) -> list[str]:
         """List what was opened and is data: not Python's own files, not code, not the system's.

@@ -87,7 +87,7 @@ def test_a_failure_leaves_nothing_behind(font: Path, tmp_path: Path, monkeypatch
         path.write_bytes(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr("asrun.mathfont.save_font", fail)
+    monkeypatch.setattr("fontTools.subset.save_font", fail)
     with pytest.raises(OSError, match="disk full"):
         subset(font, frozenset({97}), tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []

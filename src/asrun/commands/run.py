@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import click
 
 from asrun import freshness, runner
 from asrun.bundle import pack
-from asrun.commands.console import cost, out, progress
+from asrun.commands.console import cost, err, out, progress
 from asrun.errors import AsrunError, Problems
 from asrun.formats import format_seconds, plural
 from asrun.model import RunName, Snippet, State
@@ -47,6 +48,11 @@ __all__ = ["run"]
     type=click.Path(dir_okay=False, path_type=Path),
     help="Pack the records of these runs, also those that were fresh, into a file for `asrun adopt` elsewhere.",
 )
+@click.option(
+    "--on",
+    metavar="ADDRESS",
+    help="Run on a Ray cluster: ray://HOST:10001 from anywhere; HOST:6379, or auto, on one of its nodes.",
+)
 def run(
     names: tuple[str, ...],
     scale: str | None,
@@ -56,6 +62,7 @@ def run(
     labs: bool,
     jobs: int,
     bundle: Path | None,
+    on: str | None,
 ) -> None:
     """Run snippets and record what they measure (all snippets, when none is named).
 
@@ -65,25 +72,67 @@ def run(
     project = find_project()
     store = Store(project)
     snippets = [find_snippet(name, project) for name in names] if names else list_snippets(project)
-    if not (labs and not names):
-        chosen = [_chosen(snippet, scale, device, project, store) for snippet in snippets]
-        with progress() as tell:
-            one = partial(_run_one, project, store, tell, rerun=rerun, redraw=redraw, at_once=min(jobs, len(chosen)))
-            _all(one, chosen, jobs)
+    if names or not labs:
+        if on:
+            runs = _run_there(project, store, snippets, scale, device, on, rerun=rerun)
+        else:
+            chosen = [_chosen(snippet, scale, device, project, store) for snippet in snippets]
+            runs = [name for _, name in chosen]
+            with progress() as tell:
+                one = partial(_run_one, project, store, tell, rerun=rerun, redraw=redraw, at_once=min(jobs, len(runs)))
+                _all(one, chosen, jobs)
         if bundle:
-            pack(project, store, [name for _, name in chosen], bundle)
-            out.print(f"[green]packed[/]  {plural(len(chosen), 'record')} -> {bundle}")
+            pack(project, store, runs, bundle)
+            out.print(f"[green]packed[/]  {plural(len(runs), 'record')} -> {bundle}")
     if labs:
         _run_labs(project, rerun=rerun)
+
+
+def _run_there(
+    project: Project,
+    store: Store,
+    snippets: Sequence[Snippet],
+    scale: str | None,
+    device: str | None,
+    address: str,
+    *,
+    rerun: bool,
+) -> list[RunName]:
+    """Run what is not fresh on a cluster."""
+    from asrun.cluster import connect, run_on
+
+    runs, jobs = [], []
+    with connect(address) as there, progress() as tell:
+        for snippet in snippets:
+            wanted = _scale(snippet, scale, project)
+            name = RunName(snippet.name, wanted, there.choose_device(snippet, device))
+            runs.append(name)
+            if not rerun and freshness.run_condition(project, snippet, name, store).state is State.FRESH:
+                _run_one(project, store, tell, snippet, name, rerun=False, redraw=False, at_once=1)
+            else:
+                jobs.append((snippet, wanted, name.device))
+        notice = partial(err.print, markup=False)
+        # Closed here, so that an interruption cancels what goes on there while the connection lasts.
+        with closing(run_on(there, project, store, jobs, tell, notice)) as records:
+            for record in records:
+                out.print(
+                    f"[green]ran[/]     {record.run}  {cost(record)} -> {project.relative(store.path(record.run))}"
+                )
+    return runs
+
+
+def _scale(snippet: Snippet, wanted: str | None, project: Project) -> str:
+    scale = wanted or freshness.cheapest_scale(snippet, project)
+    if scale not in snippet.scales:
+        raise AsrunError(f"{snippet.name} has no scale {scale}", remedy=f"its SCALES are: {', '.join(snippet.scales)}")
+    return scale
 
 
 def _chosen(
     snippet: Snippet, scale: str | None, device: str | None, project: Project, store: Store
 ) -> tuple[Snippet, RunName]:
     """Decide at which scale and on which device a snippet is run."""
-    scale = scale or freshness.cheapest_scale(snippet, project)
-    if scale not in snippet.scales:
-        raise AsrunError(f"{snippet.name} has no scale {scale}", remedy=f"its SCALES are: {', '.join(snippet.scales)}")
+    scale = _scale(snippet, scale, project)
     records = {each: store.get(RunName(snippet.name, scale, each)) for each in project.devices}
     took = {each: record.provenance.seconds for each, record in records.items() if record}
     return snippet, RunName(snippet.name, scale, runner.choose_device(snippet, device, took))

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Any
 
 import click
 
 from asrun import __version__
-from asrun.commands.adopt import adopt
-from asrun.commands.build import build, check, serve
 from asrun.commands.console import err
-from asrun.commands.diff import diff
-from asrun.commands.run import run
-from asrun.commands.status import status, why
-from asrun.commands.trim import trim
 from asrun.errors import AsrunError, Exit
 
 __all__ = ["main"]
 
 
+COMMANDS = {
+    "run": "run",
+    "adopt": "adopt",
+    "status": "status",
+    "why": "status",
+    "diff": "diff",
+    "trim": "trim",
+    "build": "build",
+    "serve": "build",
+    "check": "build",
+}
+"""In which module of `asrun.commands` each command is: loaded when it is called, and no sooner."""
+
+
 class _Group(click.Group):
     """Prints the errors that an author can cause as sentences, and documents the exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return getattr(importlib.import_module(f"asrun.commands.{COMMANDS[cmd_name]}"), cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -56,10 +73,6 @@ def main() -> None:
       asrun build                run what is not fresh, check every page, publish to site/
       asrun serve                preview while writing; never trains anything
     """  # noqa: D301 (click wants the character itself)
-
-
-for command in (run, adopt, status, why, diff, trim, build, serve, check):
-    main.add_command(command)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ serve: .venv/site.stamp
 
 bench: .venv/dev.stamp
 	$(BIN)/python -m benchmarks.trainer
+	$(BIN)/python -m benchmarks.site
+	$(BIN)/python -m benchmarks.observing
 
 check: .venv/dev.stamp
 	$(BIN)/ruff check

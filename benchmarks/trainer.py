@@ -65,9 +65,12 @@ class Work:
 
     @property
     def flops(self) -> float:
-        """Floating-point operations of the products: 2 forward and 4 backward for each weight and example."""
-        weights = sum(a * b for a, b in zip(self.widths[:-1], self.widths[1:], strict=True))
-        return 6.0 * weights * self.batch * self.updates * self.networks
+        """Floating-point operations of the products, for each weight and example.
+
+        2 forward, 2 for the weight's gradient, and 2 for the gradient of what comes in, which the first layer spares.
+        """
+        first, *others = (a * b for a, b in zip(self.widths[:-1], self.widths[1:], strict=True))
+        return (4.0 * first + 6.0 * sum(others)) * self.batch * self.updates * self.networks
 
 
 WORKS = {

@@ -29,7 +29,7 @@ def main(request_file: str) -> int:
     """Serve one request; return the process's exit code."""
     request = json.loads(Path(request_file).read_text("utf-8"))
     out, path = Path(request["out"]), Path(request["snippet"])
-    end_with_parent(take_standard_input())
+    end_with_parent(take_standard_input(), out)
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1, all_threads=True)
     calls = Calls(request["folders"])

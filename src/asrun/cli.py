@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from typing import Any
@@ -49,6 +50,12 @@ class _Group(click.Group):
         except (KeyboardInterrupt, click.Abort):
             err.print("\nasrun: interrupted; every record that was finished is kept")
             sys.exit(Exit.INTERRUPTED)
+        except OSError as error:
+            if error.errno != errno.ENOSPC or error.filename:
+                raise
+            # What is told goes to a file or a pipe that has no room left.
+            err.print("asrun: what this command has to say cannot be written (no space left on device)")
+            sys.exit(Exit.FAILED)
 
 
 @click.group(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import shutil
 import signal
 import sys
 import tempfile
@@ -134,13 +135,20 @@ def take_standard_input() -> int:
     return own
 
 
-def end_with_parent(descriptor: int) -> None:
-    """End this process group when the parent is gone: it holds the other end of a pipe, and never writes to it."""
+def end_with_parent(descriptor: int, scratch: Path | None = None) -> None:
+    """End this process group when the parent is gone: it holds the other end of a pipe, and never writes to it.
+
+    Arguments:
+        descriptor: This end of the pipe.
+        scratch: A folder that the parent would have deleted.
+    """
 
     def wait() -> None:
         # Not through sys.stdin: its lock, held by a daemon thread, makes the interpreter abort when it exits.
         while os.read(descriptor, 4096):
             pass
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
         if hasattr(os, "killpg"):
             os.killpg(os.getpgrp(), signal.SIGKILL)
         os._exit(1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import psutil
@@ -166,3 +168,35 @@ def test_a_gpu_has_one_run_at_a_time(tmp_path, monkeypatch):
     with runner._own_gpu("cpu", told.append):
         assert told == [], "a run on the CPU has nothing to wait for"
     lock.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
+def test_a_run_whose_asrun_was_killed_ends_and_leaves_no_folder_behind(tmp_path, monkeypatch):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    site = Site({"snippets/slow.py": SLEEPS % 60}, tmp_path / "project")
+    process = site.start("run", "slow")
+    until = time.monotonic() + 60
+    while not (children := psutil.Process(process.pid).children(recursive=True)) and time.monotonic() < until:
+        time.sleep(0.05)
+    while not list(scratch.glob("asrun-*/request.json")) and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(1.0)  # long enough for the child to have taken hold of its end of the pipe
+    process.kill()
+    process.communicate(timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=15)
+    assert children and not alive
+    assert not list(scratch.glob("asrun-*"))
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_what_cannot_be_told_is_told_to_be_so(site):
+    project = site({"snippets/answer.py": ANSWER})
+    with open("/dev/full", "w") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "asrun.cli", "status"], cwd=project.folder, stdout=full, stderr=subprocess.PIPE,
+            text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert process.returncode == 1
+    assert "cannot be written" in process.stderr and "Traceback" not in process.stderr

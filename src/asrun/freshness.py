@@ -165,6 +165,9 @@ def changed_files(project: Project, files: Digests) -> list[str]:
     reasons = []
     for name, digest in files.items():
         path = locate(name, project)
+        if path == project.root:
+            # Records of the first days took a folder that was being deleted for this one.
+            continue
         if path.exists():
             if data_digest(path) != digest:
                 what = "has appeared" if digest == ABSENT else "changed"

@@ -102,11 +102,14 @@ def data_digests(project: Project, report: dict[str, list[str]]) -> Digests:
 
 
 def _portable(project: Project, path: Path) -> str | None:
-    """Return the name of a data file that means the same on every machine; None for what asrun itself keeps."""
+    """Return the name of a data file that means the same on every machine; None for what asrun itself keeps.
+
+    The names in the project's own folder are such, too: what is built there, and by whom, decides no result.
+    """
     roots = {f"${variable}": os.environ.get(variable) for variable in project.data_variables}
     named = {short: Path(os.path.abspath(folder)) for short, folder in roots.items() if folder}
     if path.is_relative_to(project.root) and not any(path.is_relative_to(folder) for folder in named.values()):
-        if path.is_relative_to(project.cache) or path.is_relative_to(project.records):
+        if path == project.root or path.is_relative_to(project.cache) or path.is_relative_to(project.records):
             return None
         name = project.relative(path)
         return name if "/" in name else f"./{name}"

@@ -48,11 +48,14 @@ class Watch:
                 pass
             elif Path(path).exists():
                 self.opened.add(path)
-            else:
+            elif arguments[1] is not None or Path(os.fsdecode(arguments[0])).is_absolute():
+                # The low-level open takes paths relative to any folder, and does not tell which.
                 self.absent.add(path)
         elif event in ("os.listdir", "os.scandir") and not _importing():
-            folder = arguments[0] if arguments and isinstance(arguments[0], (str, bytes, os.PathLike)) else "."
-            self.listed.add(os.path.abspath(os.fsdecode(folder)))
+            folder = "." if arguments[0] is None else arguments[0]
+            # A folder that is known by a number only is one that is being deleted, as shutil does it.
+            if isinstance(folder, (str, bytes, os.PathLike)):
+                self.listed.add(os.path.abspath(os.fsdecode(folder)))
 
     def _watch_environment(self) -> None:
         kind = type(os.environ)

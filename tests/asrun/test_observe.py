@@ -505,6 +505,29 @@ def test_an_edit_during_the_run_leaves_the_record_stale(tmp_path):
     assert condition(site).reason == "src/work.py: one changed"
 
 
+def test_the_projects_own_folder_and_folders_that_are_deleted_are_not_data(tmp_path):
+    site = Site({
+        "snippets/ask.py": '''\
+            """What is here?"""
+
+            import os
+            import tempfile
+
+            SCALES = {"quick": dict()}
+
+
+            def run():
+                with tempfile.TemporaryDirectory() as folder:
+                    os.mkdir(os.path.join(folder, "inside"))
+                return {"some": len(os.listdir()) > 0}
+            ''',
+    }, tmp_path)  # fmt: skip
+    assert site.run("run", "ask").code == 0
+    assert site.record("ask")["key"]["files"] == {}
+    site.write("more.txt", "x")
+    assert condition(site).state is State.FRESH
+
+
 def test_what_a_run_wrote_itself_is_not_its_data(tmp_path):
     site = Site({
         "snippets/ask.py": '''\

@@ -46,6 +46,7 @@ class AsrunPluginConfig(Config):
     references = config_options.Type(str, default=OPTIONS["references"])
     sources = config_options.Type(list, default=OPTIONS["sources"])
     data_variables = config_options.Type(list, default=OPTIONS["data_variables"])
+    harmless_variables = config_options.Type(list, default=OPTIONS["harmless_variables"])
     scales = config_options.Type(list, default=OPTIONS["scales"])
     devices = config_options.Type(list, default=OPTIONS["devices"])
     macros = config_options.Type(dict, default=OPTIONS["macros"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from asrun.mkdocs_plugin import AsrunPluginConfig
 from asrun.project import OPTIONS, find_project
 from harness import MKDOCS, raised
 
@@ -123,3 +124,7 @@ def test_paths_are_told_relative_to_the_project(site):
     project = site({}).project
     assert project.relative(project.root / "docs" / "a.md") == "docs/a.md"
     assert project.relative("/elsewhere/a.md") == "/elsewhere/a.md"
+
+
+def test_mkdocs_takes_every_option_there_is():
+    assert dict(AsrunPluginConfig()._schema).keys() == OPTIONS.keys()

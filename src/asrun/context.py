@@ -15,7 +15,7 @@ from asrun.measure import Measure
 from asrun.model import Condition, Figure, Record, RunName, State
 from asrun.project import Project
 from asrun.snippet import find_snippet, list_snippets
-from asrun.store import Store
+from asrun.store import DESCRIPTION, Store
 
 __all__ = ["Context"]
 
@@ -66,6 +66,12 @@ class Context:
             at = f" at scale {scale}" if scale else ""
             raise AsrunError(
                 f"{name} has no record{at}", remedy=f"run it: asrun run {name}" + (f" --scale {scale}" if scale else "")
+            )
+        if DESCRIPTION in record.damaged:
+            raise AsrunError(
+                f"{self.project.relative(self.store.path(record.run))} was changed by hand: {DESCRIPTION} is not what "
+                "the run wrote",
+                remedy=f"restore the record, or make it anew: asrun run {name} --scale {record.run.scale} --rerun",
             )
         condition = self.condition(record)
         if condition.state is not State.FRESH and not record.damaged and not self.allow_stale:

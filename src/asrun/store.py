@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from asrun import codec
 from asrun.document import SCHEMA, check_drawing
@@ -26,10 +27,13 @@ from asrun.errors import AsrunError
 from asrun.model import Figure, Provenance, Record, RunName, Where
 from asrun.project import Project
 
-__all__ = ["Store", "write_whole"]
+__all__ = ["DESCRIPTION", "Store", "write_whole"]
 
 PRINTED = "what it printed"
 """Stands among damaged names for the output: no value can be called so from a page."""
+
+DESCRIPTION = "what it says of itself"
+"""Stands among damaged names for the question, the parameters, alt texts, the key and the provenance."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -187,6 +191,7 @@ class Store:
             },
             "provenance": asdict(record.provenance),
         }
+        document["seal"] = _description_seal(document)
         return files | {path.name: codec.dumps(document).encode()}
 
     def _sweep(self, path: Path, used: Iterable[str], *, unfinished: bool) -> None:
@@ -224,6 +229,8 @@ class Store:
         output = "\n".join(document["output"])
         if document.get("output_seal", codec.seal(output, {})) != codec.seal(output, {}):
             damaged.add(PRINTED)
+        if document.get("seal", sealed := _description_seal(document)) != sealed:
+            damaged.add(DESCRIPTION)
         figures = {}
         for name, entry in document["figures"].items():
             svg = drawing(entry["file"])
@@ -270,6 +277,11 @@ def _is_drawing(svg: str) -> bool:
     except AsrunError:
         return False
     return True
+
+
+def _description_seal(document: dict[str, Any]) -> str:
+    """Return a digest of all that has no seal of its own."""
+    return codec.seal([document[part] for part in ("question", "parameters", "figures", "key", "provenance")], {})
 
 
 def _dtypes(arrays: dict[str, str], name: str) -> dict[str, str]:

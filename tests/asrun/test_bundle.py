@@ -699,7 +699,7 @@ def test_other_ways_to_forge_a_figure_are_refused(gpu, laptop, path):
     def elsewhere(content):
         content["figures"]["figure"]["file"] = "../../../mkdocs.yml"
 
-    assert "figure figure changed by hand" in told(edited(gpu, elsewhere))
+    assert "figure figure, what it says of itself changed by hand" in told(edited(gpu, elsewhere))
 
     def borrowed(content):
         content["figures"]["figure"] |= {"file": content["figures"]["other"]["file"]}

@@ -474,10 +474,10 @@ def test_a_node_can_be_connected_to_by_its_own_address(nodes, site):
 
 def test_the_command_runs_there_what_is_not_fresh(nodes, site):
     """In a process of its own, as the test before it closed the connection."""
-    project = site({"snippets/answer.py": ANSWER, "snippets/coin.py": COIN})
-    project.put("coin", {"tosses": 1})
+    project = site({"snippets/answer.py": ANSWER, "snippets/other.py": ANSWER})
+    project.put("other", {"answer": 42})
     result = project.run_as_user("run", "--on", nodes.client, "--bundle", "records.tar.gz")
     assert result.code == 0, result.text
-    assert "ran     answer (quick, cpu)" in result.out and "fresh   coin (quick, cpu)" in result.out
+    assert "ran     answer (quick, cpu)" in result.out and "fresh   other (quick, cpu)" in result.out
     assert "packed  2 records -> records.tar.gz" in result.out and project.exists("records.tar.gz")
     assert project.record("answer")["values"] == {"answer": 42}

@@ -312,13 +312,12 @@ def test_a_record_that_was_cut_short_is_named(recorded, kind, tenths):
     assert "Traceback" not in result.text
 
 
-def test_no_flipped_bit_changes_what_a_page_says(recorded):
-    """Each is named, or it is in what is only told: the question, the date, a figure's name and its alt text."""
+def test_a_flipped_bit_anywhere_is_named(recorded):
+    """Or it is in white space, and the record is what it was."""
     path = recorded.folder / "snippets" / "records" / "answer" / "quick-cpu.json"
     data, before = path.read_bytes(), recorded.store.get(RUN)
     chance, named = random.Random(0), 0
-    places = sorted(chance.sample(range(len(data)), 200))
-    for place in places:
+    for place in range(len(data)):
         flipped = bytearray(data)
         flipped[place] ^= 1 << chance.randrange(8)
         path.write_bytes(flipped)
@@ -331,9 +330,9 @@ def test_no_flipped_bit_changes_what_a_page_says(recorded):
         if now.damaged:
             named += 1
             continue
-        assert (now.values, now.output) == (before.values, before.output)
-        assert [each.svg for each in now.figures.values()] == [before.figures["figure"].svg]
-    assert named > len(places) / 2
+        assert now == before, data[max(0, place - 30) : place + 30]
+    path.write_bytes(data)
+    assert named > len(data) / 2
 
 
 # Two at once

@@ -704,7 +704,7 @@ def test_other_ways_to_forge_a_figure_are_refused(gpu, laptop, path):
     def borrowed(content):
         content["figures"]["figure"] |= {"file": content["figures"]["other"]["file"]}
 
-    assert "figure figure changed by hand" in told(edited(gpu, borrowed))
+    assert "figure figure, what it says of itself changed by hand" in told(edited(gpu, borrowed))
 
 
 def test_a_figure_that_is_too_large_is_refused(gpu, laptop, path, monkeypatch):

@@ -13,7 +13,8 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +33,7 @@ from asrun.project import Project, find_project
 from asrun.snippet import find_snippet
 from asrun.store import Store
 
-__all__ = ["ANSWER", "COIN", "Result", "Site", "provenance", "raised", "record"]
+__all__ = ["ANSWER", "COIN", "Result", "Site", "alive", "eventually", "provenance", "raised", "record"]
 
 MKDOCS = """\
 site_name: Tiny
@@ -227,6 +228,27 @@ class Site:
         extensions = ["admonition", "tables", "fenced_code", "md_in_html", "pymdownx.details", "pymdownx.tabbed"]
         settings = {"asrun": {"context": Context(self.project), "page": page, **options}}
         return Markdown(extensions=[*extensions, "asrun"], extension_configs=settings).convert(textwrap.dedent(text))
+
+
+def eventually(condition: Callable[[], object], seconds: float = 30.0) -> bool:
+    """Wait until something is so: however long a busy machine takes."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return bool(condition())
+
+
+def alive(pid: int) -> bool:
+    """Whether a process has not ended yet."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    # A zombie that nobody collects has ended all the same.
+    return not (stat.is_file() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
 def record(run: RunName, values: dict[str, Any], **more: Any) -> Record:

@@ -20,7 +20,7 @@ from typing import Any
 from asrun import codec
 from asrun.errors import AsrunError
 from asrun.observe import Calls
-from asrun.watch import Watch, device, end_with_parent, modules, take_standard_input, versions
+from asrun.watch import Watch, device, end_with_parent, is_own, modules, take_standard_input, versions
 
 __all__ = ["main"]
 
@@ -84,7 +84,7 @@ def _draw(module: ModuleType, result: dict[str, Any]) -> dict[str, Any]:
 
 def _failure(error: BaseException, folders: list[str]) -> dict[str, Any]:
     """Describe an exception: its sentence, and the innermost place in the project's own code where it passed."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(Path(frame.filename), folders)]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_own(frame.filename, folders)]
     place = {"file": frames[-1].filename, "line": frames[-1].lineno, "function": frames[-1].name} if frames else None
     told = error if isinstance(error, AsrunError) else None
     return {
@@ -94,13 +94,6 @@ def _failure(error: BaseException, folders: list[str]) -> dict[str, Any]:
         "place": place,
         "traceback": "".join(traceback.format_exception(error)),
     }
-
-
-def _is_own(path: Path, folders: list[str]) -> bool:
-    """Is it a file of the project: not asrun's, and not in a virtual environment that stands in the project?"""
-    inside = [path.relative_to(folder).parts for folder in folders if path.is_relative_to(folder)]
-    foreign = path.is_relative_to(Path(__file__).parent) or "site-packages" in path.parts
-    return any(not part.startswith(".") for parts in inside for part in parts[:1]) and not foreign
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from asrun.watch import is_own
+
 __all__ = ["Calls"]
 
 _MARKS = "__asrun_marks__"
@@ -36,10 +38,10 @@ class Calls:
     """
 
     def __init__(self, folders: Sequence[str]):
-        self._folders = [Path(folder) for folder in folders]
+        self.folders = list(folders)
         self._marks: dict[str, tuple[list[str], list[bool]]] = {}
         self._elsewhere = False
-        self._modules = {path.stem for folder in self._folders if folder.is_dir() for path in folder.iterdir()}
+        self._modules = {path.stem for folder in map(Path, folders) if folder.is_dir() for path in folder.iterdir()}
         sys.meta_path.insert(0, _Finder(self))
         sys.addaudithook(self._hook)
 
@@ -58,10 +60,6 @@ class Calls:
                 for file, (labels, marks) in self._marks.items()
             },
         }
-
-    def is_own(self, path: str) -> bool:
-        """Whether a file is one of the project's, and not of a virtual environment that stands in it."""
-        return "site-packages" not in path and any(Path(path).is_relative_to(folder) for folder in self._folders)
 
     def instrument(self, file: str, tree: ast.Module) -> list[bool]:
         """Put a mark into each top-level function, and return the marks."""
@@ -99,7 +97,7 @@ class _Finder(importlib.machinery.PathFinder):
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         spec = PathFinder.find_spec(fullname, path, target)
-        if spec and type(spec.loader) is SourceFileLoader and spec.origin and self._calls.is_own(spec.origin):
+        if spec and type(spec.loader) is SourceFileLoader and spec.origin and is_own(spec.origin, self._calls.folders):
             spec.loader = self._calls.loader(fullname, spec.origin)
             return spec
         return None

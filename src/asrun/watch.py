@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["Watch", "device", "end_with_parent", "modules", "take_standard_input", "versions"]
+__all__ = ["Watch", "device", "end_with_parent", "is_own", "modules", "take_standard_input", "versions"]
 
 
 class Watch:
@@ -74,10 +74,7 @@ class Watch:
         frame = sys._getframe(2)
         while frame.f_back and Path(frame.f_code.co_filename).name in _MAPPINGS:
             frame = frame.f_back
-        file = frame.f_code.co_filename
-        # asrun itself asks for some, also where it stands in the project's own folder.
-        foreign = "site-packages" in file or Path(file).is_relative_to(Path(__file__).parent)
-        return not foreign and any(Path(file).is_relative_to(folder) for folder in self._folders)
+        return is_own(frame.f_code.co_filename, self._folders)
 
     def data_files(self, inside: Iterable[str] = ()) -> list[str]:
         """List what was opened and is data: not Python's own files, not code, not the system's.
@@ -128,6 +125,14 @@ def _importing() -> bool:
             return True
         frame = frame.f_back  # type: ignore[assignment]
     return False
+
+
+def is_own(file: str, folders: Iterable[str]) -> bool:
+    """Is it a file of the project: not asrun's, and not in a virtual environment that stands in the project?"""
+    path = Path(file)
+    inside = [path.relative_to(folder).parts for folder in folders if path.is_relative_to(folder)]
+    foreign = path.is_relative_to(Path(__file__).parent) or "site-packages" in path.parts
+    return any(not part.startswith(".") for parts in inside for part in parts[:1]) and not foreign
 
 
 def take_standard_input() -> int:

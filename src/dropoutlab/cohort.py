@@ -43,7 +43,7 @@ _WEIGHTS, _EVALUATION = 0x5745, 0x4556
 """Set the streams of initial weights, and of masks drawn in evaluation, apart from all that a seed decides besides."""
 
 _LANES = 16
-"""Outputs are stored in multiples of so many: products with 10 columns take up to three times as long as with 16."""
+"""Outputs are stored in multiples of so many: products with 10 columns take longer than with 16."""
 
 
 class Cohort(Networks):

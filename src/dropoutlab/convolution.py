@@ -160,7 +160,7 @@ class ConvCohort(Networks):
         # keep = 0 leaves nothing to scale: the layer is silent, not infinite.
         keep = 1 - self.drops
         self._scales = torch.where(keep > 0, 1 / keep, 0)
-        # With the channels of a pixel side by side, a CPU takes two thirds of the time.
+        # With the channels of a pixel side by side, a CPU is faster.
         self._layout = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
         self._allocate(maps)
         self._draw_weights()

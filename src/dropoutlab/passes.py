@@ -2,8 +2,8 @@ r"""What lies between two matrix products, for every network of a cohort: activa
 
 Each function works in place and takes everything it needs as an argument. Called as it stands, it is a handful of
 passes over memory. Those of ReLU networks can be compiled too (`compiled()`): each becomes one loop in which random
-bits are drawn, compared and multiplied in registers, about five times as fast on two CPU cores, and the numbers are the
-same to the last bit. Compiling takes a second or two, or twenty the first time on a machine, and a C++ compiler.
+bits are drawn, compared and multiplied in registers, and the numbers are the same to the last bit. Compiling takes a
+while, longest the first time on a machine, and a C++ compiler; `python -m benchmarks.trainer` measures both.
 """
 
 from __future__ import annotations

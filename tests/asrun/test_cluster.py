@@ -9,7 +9,6 @@ import socket
 import sys
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from asrun.model import RunName, State
 from asrun.parallel import pmap
 from asrun.runner import redraw, run_snippet
 from asrun.snippet import find_snippet
-from harness import ANSWER, COIN, raised
+from harness import ANSWER, COIN, alive, eventually, raised
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install asrun[cluster]")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -184,20 +183,6 @@ def here(project, name):
     snippet = find_snippet(name, project.project)
     record = run_snippet(project.project, snippet, "quick", "cpu", lambda text: None)
     return redraw(project.project, snippet, record, lambda text: None) if snippet.plots else record
-
-
-def eventually(condition: Callable[[], object], seconds: float = 30.0) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return bool(condition())
-
-
-def alive(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.is_file() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def same(one, other) -> bool:

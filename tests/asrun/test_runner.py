@@ -7,12 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from harness import ANSWER, COIN
+from harness import ANSWER, COIN, alive, eventually
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="process groups and signals are those of POSIX")
 
@@ -28,26 +26,6 @@ def run():
 
 def snippet(body: str, more: str = "") -> str:
     return BAD % (more, "\n".join(f"    {line}" for line in body.split("\n")))
-
-
-def eventually(condition: Callable[[], object], seconds: float = 20.0) -> bool:
-    """Wait until something is so: however long a busy machine takes."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return bool(condition())
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{pid}/stat")
-    # A zombie that nobody collects has ended all the same.
-    return not (stat.is_file() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
 # How a run fails

@@ -21,7 +21,7 @@ from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 from pymdownx.blocks import BlocksExtension, BlocksProcessor
 
-from asrun.blocks import BLOCKS
+from asrun.blocks.vocabulary import BLOCKS
 from asrun.citation import Citation
 from asrun.context import Context
 from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, Links, citation, element, error_box, record_anchor

@@ -1,0 +1,1 @@
+"""The blocks that a page may use, each in the room of its subject."""

@@ -1,0 +1,61 @@
+"""Blocks that show what a run left behind: its figures, and what it printed."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as etree
+
+from asrun.blocks.base import AsrunBlock
+from asrun.elements import element, provenance, stale_note
+from asrun.errors import AsrunError
+from asrun.store import PRINTED
+
+__all__ = ["FigureBlock", "OutputBlock"]
+
+
+class FigureBlock(AsrunBlock):
+    """`/// figure | snippet` or `/// figure | snippet.name`: a recorded drawing; the content is its caption."""
+
+    NAME = "figure"
+
+    def begin(self, made: etree.Element) -> None:
+        self.require_argument("snippet")
+        made.tag = "figure"
+        self.record, figure = self.page.context.figure(self.text)
+        self.cited.records = {self.record.run}
+        made.set("class", "asrun-figure")
+        made.set("id", f"figure-{self.text.replace('.', '-')}")
+        drawing = etree.SubElement(made, "div", {"class": "asrun-drawing"})
+        drawing.text = self.stash(figure.svg)
+        self.caption = etree.SubElement(made, "figcaption")
+
+    def on_add(self, block: etree.Element) -> etree.Element:
+        return block if self.broken else self.caption
+
+    def finish(self, made: etree.Element) -> None:
+        condition = self.page.context.condition(self.record)
+        if (note := stale_note(condition)) is not None:
+            made.append(note)
+        made.append(provenance(self.record, condition, self.page.links))
+
+
+class OutputBlock(AsrunBlock):
+    """`/// output | name`: what the recorded run of a snippet printed."""
+
+    NAME = "output"
+
+    def begin(self, made: etree.Element) -> None:
+        self.require_argument("name")
+        record = self.page.context.best(self.text)
+        self.cited.records = {record.run}
+        if PRINTED in record.damaged:
+            raise AsrunError(
+                f"{PRINTED} is not what {record.run} printed: the record was changed by hand",
+                remedy=f"restore it, or make it anew: asrun run {self.text} --scale {record.run.scale} --rerun",
+            )
+        if not record.output:
+            raise AsrunError(
+                f"{record.run} printed nothing", remedy="print what the page should show, or take this block out"
+            )
+        made.set("class", "asrun-output")
+        etree.SubElement(made, "pre", {"tabindex": "0"}).append(element("code", record.output))
+        made.append(provenance(record, self.page.context.condition(record), self.page.links))

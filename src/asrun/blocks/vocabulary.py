@@ -1,0 +1,23 @@
+"""The list of all blocks: what a page may write after `///`.
+
+Each is a block of pymdownx: `/// name | argument`, options as indented YAML, content, `///`.
+"""
+
+from __future__ import annotations
+
+from asrun.blocks.base import AsrunBlock
+from asrun.blocks.claim import ClaimBlock
+from asrun.blocks.code import SnippetBlock
+from asrun.blocks.listings import BibliographyBlock, RecordsBlock
+from asrun.blocks.recorded import FigureBlock, OutputBlock
+
+__all__ = ["BLOCKS"]
+
+BLOCKS: tuple[type[AsrunBlock], ...] = (
+    FigureBlock,
+    SnippetBlock,
+    OutputBlock,
+    ClaimBlock,
+    BibliographyBlock,
+    RecordsBlock,
+)

@@ -22,6 +22,10 @@ class Citation:
     """Why it cannot be honoured."""
     evaluation: Evaluation | None = None
     records: set[RunName] = field(default_factory=set)
+    confirmed: bool = True
+    """Whether a claim is one that the records bear out; the others say openly that they do not."""
+    scales: tuple[str, ...] = ()
+    """The scales that a claim was decided at; an empty name is the one that pages show."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.kind} {self.text}"

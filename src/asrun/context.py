@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -109,7 +110,9 @@ class Context:
                 remedy=did_you_mean(key, known, otherwise=f"published.yml has: {', '.join(known) or 'none'}"),
             )
         number = known[key]
-        return Measure(number.values, number.axes, number.labels, frozenset([f"published.{key}"]))
+        return Measure(
+            number.values, number.axes, number.labels, frozenset([f"published.{key}"]), uncertainty=number.uncertainty
+        )
 
     def figure(self, text: str) -> tuple[Record, Figure]:
         """Find a figure by `snippet` or `snippet.figure`."""
@@ -132,5 +135,7 @@ class Context:
             )
         return record, record.figures[figure]
 
-    def evaluate(self, text: str, scale: str | None = None) -> Evaluation:
-        return evaluate(text, self, scale)
+    def evaluate(
+        self, text: str, scale: str | None = None, *, names: Mapping[str, Measure] | None = None
+    ) -> Evaluation:
+        return evaluate(text, self, scale, names=names)

@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from markdown.util import AtomicString
 
 from asrun.citation import Citation
-from asrun.formats import describe, format_measure, format_seconds, plural
+from asrun.formats import describe, format_measure, format_number, format_seconds, plural
 from asrun.literature import Entry, Literature
-from asrun.measure import Measure
+from asrun.measure import SEED, Measure
 from asrun.model import Condition, Record, RunName, State
-from asrun.statistics import LEVEL, Comparison
+from asrun.statistics import LEVEL, Comparison, Interval
 
 __all__ = ["Links", "element", "error_box", "evidence", "provenance", "record_anchor"]
 
@@ -179,37 +180,54 @@ def bibliography(entries: Iterable[Entry]) -> etree.Element:
 
 def evidence(comparisons: Iterable[Comparison], literature: Literature, links: Links) -> list[etree.Element]:
     """Show what decided a claim: both sides of each comparison, the test, and where the numbers come from."""
-    shown = []
+    parts = []
     for each in comparisons:
-        rows = [
-            element(
-                "tr",
-                element("th", "side", scope="col"),
-                element("th", "value", scope="col"),
-                element("th", "n", scope="col"),
-                element("th", "from", scope="col"),
-            )
-        ]
-        for side in (each.left, each.right):
+        heads = [element("th", name, scope="col") for name in ("side", "value", "n", "from")]
+        rows = [element("tr", *heads)]
+        for side in filter(None, (each.left, each.right)):
             rows.append(
                 element(
                     "tr",
                     element("th", element("code", side.text), scope="row"),
-                    element("td", format_measure(side)),
+                    element("td", shown(side)),
                     element("td", _n(side)),
                     element("td", *_from(side, literature, links)),
                 )
             )
-        chance = "" if each.p_value is None else f", p {_p(each.p_value)} (level {LEVEL:g})"
-        shown.append(element("table", *rows))
-        shown.append(
-            element(
-                "p",
-                element("code", f"{each.left.text} {each.sign} {each.right.text}"),
-                f" {'holds' if each.holds else 'does not hold'}: {each.test}{chance}.",
-            )
-        )
-    return shown
+        parts.append(element("table", *rows))
+        parts.append(element("p", element("code", in_words(each)), *_decision(each)))
+    return parts
+
+
+def in_words(each: Comparison) -> str:
+    """Write a comparison as its author might."""
+    return f"{each.left.text} {each.sign}" + (f" {each.right.text}" if each.right else "")
+
+
+def _decision(each: Comparison) -> list[str]:
+    told = [f" {'holds' if each.holds else 'does not hold'}: {each.test}"]
+    if each.p_value is not None:
+        told.append(f", p {_p(each.p_value)} (level {LEVEL:g})")
+    told.append(".")
+    if each.difference:
+        low, high = _interval(each.difference)
+        told.append(f" Difference {format_number(each.difference.estimate)}, {each.difference.level:.0%} interval "
+                    f"{low} to {high}")  # fmt: skip
+        told.append(f", effect size d = {format_number(each.effect)}." if each.effect is not None else ".")
+    return told
+
+
+def _interval(found: Interval) -> tuple[str, str]:
+    return format_number(found.low), format_number(found.high)
+
+
+def shown(side: Measure) -> str:
+    """Write one side of a comparison: a number, or all those of a series."""
+    if side.is_number or side.is_sample or not isinstance(side.values, np.ndarray) or not side.axes:
+        stated = "" if side.uncertainty is None or np.isnan(side.uncertainty).any() else f" ± {side.uncertainty:g}"
+        return format_measure(side) + stated
+    means = side.over_seeds(np.mean) if SEED in side.axes else side
+    return ", ".join(format_number(float(value)) for value in np.ravel(means.values))
 
 
 def _p(value: float) -> str:
@@ -217,7 +235,9 @@ def _p(value: float) -> str:
 
 
 def _n(side: Measure) -> str:
-    return str(len(side.values)) if side.is_sample else "1"
+    if SEED in side.axes:
+        return str(side.values.shape[side.axes.index(SEED)])
+    return "1"
 
 
 def _from(side: Measure, literature: Literature, links: Links) -> list[etree.Element | str]:
@@ -229,5 +249,5 @@ def _from(side: Measure, literature: Literature, links: Links) -> list[etree.Ele
             parts.append(element("a", str(source), href=links.to(RECORDS_PAGE, record_anchor(source))))
         else:
             number = literature.published[str(source).removeprefix("published.")]
-            parts += [citation(literature.entries[number.cite], links), f", {number.where}"]
+            parts += [citation(literature.entries[number.cite], links), f", {number.place}"]
     return parts or ["stated"]

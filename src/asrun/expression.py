@@ -2,7 +2,9 @@
 
     drop_rate.test_error(drop=0.5)                                  a value: mean and spread over seeds
     drop_rate.test_error(drop=0.5) < drop_rate.test_error(drop=0)   a claim: a test over seeds
+    drop_rate.test_error(drop=[0.1, 0.2])                           several at once
     published.fig9a_test(keep=0.5)                                  a published number
+    close(one.value, other.value, 0.1)                              a claim: alike, within a tolerance
 
 It is parsed with Python's own parser and evaluated node by node: nothing outside this file's tables can be called.
 """
@@ -12,13 +14,14 @@ from __future__ import annotations
 import ast
 import operator
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from asrun.errors import AsrunError, did_you_mean
+from asrun.functions import DECISIONS, FUNCTIONS
 from asrun.measure import SEED, Measure, from_record, plain
 from asrun.statistics import Comparison, compare
 
@@ -47,18 +50,21 @@ class Evaluation:
         return self.result.values is True
 
 
-def evaluate(text: str, lookup: Lookup, scale: str | None = None) -> Evaluation:
+def evaluate(
+    text: str, lookup: Lookup, scale: str | None = None, *, names: Mapping[str, Measure] | None = None
+) -> Evaluation:
     """Evaluate an expression.
 
     Arguments:
         text: The expression, in one or several lines.
         lookup: Gives names their meaning.
         scale: Read records of this scale only; by default each snippet's preferred one.
+        names: Names that stand for values here, before any snippet: the label of a table's row, a quiz's parameters.
 
     Raises:
         AsrunError: for anything that is not in the language, an unknown name, or a comparison that cannot be decided.
     """
-    walker = _Evaluator(lookup, scale)
+    walker = _Evaluator(lookup, scale, names or {})
     try:
         with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(f"({text.strip()}\n)", mode="eval")
@@ -104,43 +110,9 @@ _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
+    ast.Pow: lambda left, right: np.power(left.astype(float), right.astype(float)),
 }
 _COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
-
-
-def _extreme(pick: Callable[[np.ndarray], np.intp]) -> Callable[[Measure], Measure]:
-    """Make a function that returns the label at which the mean over seeds is smallest or largest."""
-
-    def where(measure: Measure) -> Measure:
-        means = measure.over_seeds(np.mean) if SEED in measure.axes else measure
-        if np.any(np.isnan(means.values)):
-            raise AsrunError(f"{measure.text} has a number that is not one: nan", remedy="look at its record")
-        if len(means.axes) != 1 or means.axes[0] not in means.labels:
-            raise AsrunError(f"{measure.text} must have one labelled axis to look along, not {len(means.axes)}")
-        (axis,) = means.axes
-        return Measure(np.asarray(means.labels[axis][pick(means.values)]), sources=measure.sources)
-
-    return where
-
-
-def _least(reduce: Callable[..., Any]) -> Callable[[Measure], Measure]:
-    def extreme(measure: Measure) -> Measure:
-        return Measure(np.asarray(reduce(measure.values)), sources=measure.sources)
-
-    return extreme
-
-
-FUNCTIONS: dict[str, tuple[Callable[..., Measure], str]] = {
-    "mean": (lambda m: m.over_seeds(np.mean), "mean over seeds"),
-    "sd": (lambda m: m.over_seeds(lambda v, axis: np.std(v, axis=axis, ddof=1)), "standard deviation over seeds"),
-    "argmin": (_extreme(np.argmin), "label at which the mean over seeds is smallest"),
-    "argmax": (_extreme(np.argmax), "label at which the mean over seeds is largest"),
-    "min": (_least(np.min), "smallest of all numbers"),
-    "max": (_least(np.max), "largest of all numbers"),
-    "abs": (lambda m: replace(m, values=np.asarray(np.abs(m.values))), "without the sign"),
-    "count": (lambda m: Measure(np.asarray(m.values.size), sources=m.sources), "how many numbers there are"),
-}
-"""The functions of the language, each with what it returns."""
 
 
 _EXACT = 2.0**53
@@ -161,8 +133,8 @@ def _numbers(values: np.ndarray) -> np.ndarray:
 class _Evaluator:
     """Walks the syntax tree of an expression."""
 
-    def __init__(self, lookup: Lookup, scale: str | None):
-        self.lookup, self.scale = lookup, scale
+    def __init__(self, lookup: Lookup, scale: str | None, names: Mapping[str, Measure]):
+        self.lookup, self.scale, self.names = lookup, scale, names
         self.comparisons: list[Comparison] = []
 
     def visit(self, node: ast.AST) -> Any:
@@ -170,7 +142,8 @@ class _Evaluator:
         if method is None:
             raise AsrunError(
                 f"{_source(node)} is not part of the language of values and claims",
-                remedy="use names of values, numbers, + - * /, comparisons, and, or, not, and " + ", ".join(FUNCTIONS),
+                remedy="use names of values, numbers, + - * / **, comparisons, and, or, not, and "
+                + ", ".join((*FUNCTIONS, *DECISIONS)),
             )
         return method(node)
 
@@ -181,8 +154,10 @@ class _Evaluator:
 
     def operand(self, node: ast.AST) -> Measure:
         """Return a value that is to be compared or reckoned with: not what a comparison came to."""
-        if isinstance(node, (ast.Compare, ast.BoolOp)) or (
-            isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+        if (
+            isinstance(node, (ast.Compare, ast.BoolOp))
+            or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not))
+            or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DECISIONS)
         ):
             raise AsrunError(f"{_source(node)} is true or false, not a number", remedy="join claims with and, or, not")
         return self.value(node)
@@ -201,7 +176,9 @@ class _Evaluator:
             return Measure(_numbers(np.asarray(node.value)))
         raise AsrunError(f"{node.value!r} is not a number or a string")
 
-    def visit_Name(self, node: ast.Name) -> _Path:
+    def visit_Name(self, node: ast.Name) -> Measure | _Path:
+        if node.id in self.names:
+            return self.names[node.id]
         return _Path(self.lookup, self.scale, (node.id,))
 
     def visit_Attribute(self, node: ast.Attribute) -> _Path:
@@ -221,31 +198,51 @@ class _Evaluator:
             raise AsrunError(f"{_source(node)} is out of range", remedy=f"there are {len(measure.values)}") from error
 
     def visit_Call(self, node: ast.Call) -> Measure:
-        if isinstance(node.func, ast.Name):
-            if node.func.id not in FUNCTIONS:
-                raise AsrunError(
-                    f"there is no function called {node.func.id}",
-                    remedy=did_you_mean(node.func.id, FUNCTIONS, otherwise=f"functions are: {', '.join(FUNCTIONS)}"),
-                )
-            if len(node.args) != 1 or node.keywords:
-                raise AsrunError(f"{node.func.id} takes one value", remedy=f"write {node.func.id}(snippet.value)")
-            argument = self.operand(node.args[0])
-            if not _is_numeric(argument) or not argument.values.size:
-                raise AsrunError(f"{argument.text} is not numbers: {node.func.id} makes nothing of it")
-            if node.func.id == "sd" and argument.is_sample and len(argument.values) < 2:
-                raise AsrunError(f"{argument.text} has one seed, and no spread", remedy="run it with more seeds")
-            with np.errstate(all="ignore"):
-                return FUNCTIONS[node.func.id][0](argument)
+        if isinstance(node.func, ast.Name) and node.func.id not in self.names:
+            return self.call(node, node.func.id)
         measure = self.value(node.func)
         if node.args or not node.keywords or any(keyword.arg is None for keyword in node.keywords):
             raise AsrunError(f"{_source(node)} does not choose anything", remedy="choose by label: value(axis=label)")
-        wanted = {}
+        wanted: dict[str, Any] = {}
         for keyword in node.keywords:
-            label = self.operand(keyword.value).values
-            if np.ndim(label) or label is None or keyword.arg in wanted:
-                raise AsrunError(f"{_source(node)} does not choose one thing", remedy="choose by label: axis=label")
-            wanted[str(keyword.arg)] = plain(label)
+            if keyword.arg in wanted:
+                raise AsrunError(f"{_source(node)} chooses twice along {keyword.arg}")
+            if isinstance(keyword.value, ast.List) and keyword.value.elts:
+                wanted[str(keyword.arg)] = [self.label(each) for each in keyword.value.elts]
+            else:
+                wanted[str(keyword.arg)] = self.label(keyword.value)
         return measure.select(wanted)
+
+    def label(self, node: ast.AST) -> Any:
+        """Return what a value is chosen by."""
+        label = self.operand(node).values
+        if np.ndim(label) or label is None:
+            raise AsrunError(f"{_source(node)} does not choose one thing", remedy="choose by label: axis=label")
+        return plain(label)
+
+    def call(self, node: ast.Call, name: str) -> Measure:
+        """Call a function of the language."""
+        known = FUNCTIONS | DECISIONS
+        if name not in known:
+            raise AsrunError(
+                f"there is no function called {name}",
+                remedy=did_you_mean(name, known, otherwise=f"functions are: {', '.join(known)}"),
+            )
+        function = known[name]
+        wanted = function.arguments.count(",") + 1
+        if len(node.args) != wanted or node.keywords:
+            values = "one value" if wanted == 1 else f"{wanted} values"
+            raise AsrunError(f"{name} takes {values}", remedy=f"write {name}({function.arguments}): {function.what}")
+        arguments = [self.operand(each) for each in node.args]
+        for argument in arguments:
+            if not _is_numeric(argument) or not argument.values.size:
+                raise AsrunError(f"{argument.text} is not numbers: {name} makes nothing of it")
+        with np.errstate(all="ignore"):
+            result = function.call(*arguments)
+        if isinstance(result, Measure):
+            return result
+        self.comparisons.append(result)
+        return Measure(result.holds, sources=frozenset().union(*(each.sources for each in arguments)))
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Measure:
         if isinstance(node.op, ast.Not):
@@ -259,7 +256,7 @@ class _Evaluator:
             return Measure(not decided.values, sources=decided.sources)
         operand = self.operand(node.operand)
         if not _is_numeric(operand):
-            raise AsrunError(f"{_source(node)} cannot be computed", remedy="use + - * / on numbers")
+            raise AsrunError(f"{_source(node)} cannot be computed", remedy="use + - * / ** on numbers")
         if isinstance(node.op, ast.USub):
             operand = replace(operand, values=_numbers(operand.values))
             return replace(operand, values=np.asarray(-operand.values))
@@ -269,7 +266,7 @@ class _Evaluator:
         operate = _ARITHMETIC.get(type(node.op))
         left, right = self.operand(node.left), self.operand(node.right)
         if operate is None or not _is_numeric(left) or not _is_numeric(right):
-            raise AsrunError(f"{_source(node)} cannot be computed", remedy="use + - * / on numbers")
+            raise AsrunError(f"{_source(node)} cannot be computed", remedy="use + - * / ** on numbers")
         if left.axes and right.axes and left.axes != right.axes:
             raise AsrunError(f"{_source(node)} mixes axes: {', '.join(left.axes)} with {', '.join(right.axes)}")
         if SEED in left.axes and SEED in right.axes and left.values.shape != right.values.shape:
@@ -290,7 +287,14 @@ class _Evaluator:
                 values = operate(left.values.astype(float), right.values.astype(float))
         if not np.all(np.isfinite(values)):
             raise AsrunError(f"{_source(node)} is not a finite number")
-        return Measure(values, left.axes or right.axes, left.labels | right.labels, left.sources | right.sources)
+        return Measure(
+            values,
+            left.axes or right.axes,
+            left.labels | right.labels,
+            left.sources | right.sources,
+            # One sample less another, number by number, is a pairing by seeds.
+            paired=isinstance(node.op, ast.Sub) and left.is_sample and right.is_sample,
+        )
 
     def visit_Compare(self, node: ast.Compare) -> Measure:
         sides = [self.operand(each) for each in (node.left, *node.comparators)]

@@ -11,10 +11,21 @@ import numpy as np
 from asrun.errors import AsrunError
 from asrun.measure import Measure, plain
 
-__all__ = ["format_measure", "format_seconds"]
+__all__ = ["FORMATS", "format_measure", "format_number", "format_seconds"]
 
 THIN = "\u202f"
 """A narrow space that does not break: the SI's separator of thousands."""
+
+
+FORMATS = {
+    "mean": "the mean over seeds, without its spread",
+    "spread": "the standard deviation over seeds, alone",
+    "range": "from the smallest seed to the largest",
+    "words": "a whole number up to twelve as a word",
+}
+"""Words that a format may begin with; a Python format specification may follow."""
+
+_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
 def format_measure(measure: Measure, spec: str = "") -> str:
@@ -22,12 +33,16 @@ def format_measure(measure: Measure, spec: str = "") -> str:
 
     Arguments:
         measure: A single number, one number a seed, or a word.
-        spec: A Python format specification, as in `.2f` or `.1%`. By default a spread decides the digits (two of its
-            own when it starts with 1, one otherwise), integers are whole, and other numbers have three digits.
+        spec: A Python format specification, as in `.2f` or `.1%`, or one of FORMATS, or both: `mean .2f`. By default a
+            spread decides the digits (two of its own when it starts with 1, one otherwise), integers are whole, and
+            other numbers have three digits.
 
     Raises:
         AsrunError: when the value is a table, or the specification does not fit it.
     """
+    style, _, rest = spec.strip().partition(" ")
+    if style in FORMATS:
+        return _styled(measure, style, rest.strip())
     word = plain(measure.values) if np.ndim(measure.values) == 0 else None
     if isinstance(word, (str, bool)) or measure.values is None:
         return str(word)
@@ -42,8 +57,37 @@ def format_measure(measure: Measure, spec: str = "") -> str:
     except (ValueError, OverflowError, MemoryError) as error:
         raise AsrunError(
             f"{spec!r} is not a format for {measure.text or mean} ({error})",
-            remedy="use Python's: .2f for two decimals, .1% for a percentage, nothing for what fits",
+            remedy="use Python's: .2f for two decimals, .1% for a percentage, nothing for what fits; or "
+            + ", ".join(FORMATS),
         ) from error
+
+
+def _styled(measure: Measure, style: str, spec: str) -> str:
+    """Write a value in one of the FORMATS."""
+    if style == "words":
+        number = measure.number()
+        if spec or number != int(number) or not 0 <= number < len(_WORDS):
+            raise AsrunError(
+                f"{measure.text} is {format_number(number)}, and has no word here",
+                remedy=f"words goes from zero to {_WORDS[-1]}; leave the format out",
+            )
+        return _WORDS[int(number)]
+    if not measure.is_sample or len(measure.values) < 2:
+        measure.number()
+        raise AsrunError(f"{measure.text} has no seeds to take the {style} of", remedy="leave the format out")
+    mean, spread = float(np.mean(measure.values)), float(np.std(measure.values, ddof=1))
+    spec = spec or _spec(spread)
+    if style == "range":
+        low, high = (
+            Measure(np.asarray(each), text=measure.text) for each in (measure.values.min(), measure.values.max())
+        )
+        return f"{format_measure(low, spec)} to {format_measure(high, spec)}"
+    return format_measure(Measure(np.asarray(mean if style == "mean" else spread), text=measure.text), spec)
+
+
+def format_number(number: float) -> str:
+    """Write a bare number with three digits."""
+    return _number(number, ".3g")
 
 
 def _spec(spread: float) -> str:

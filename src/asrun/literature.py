@@ -10,7 +10,10 @@
       unit: "%"
       table: {file: jmlr2014.json, at: fig9a_n_fixed.test, axes: {keep: p}, value: err}
 
-A single number has `value: 1.06` in place of `table`.
+A single number has `value: 1.06` in place of `table`, and several that are typed rather than read from a file have
+`axes: {method: [L2, dropout]}` and `values: [1.62, 1.25]`. What the source states after its ± is `uncertainty`: a
+number beside `value`, a list beside `values`, the name of a column in `table`. Optional: `unit`; `page`; `p`, what that
+letter means there, `keep` or `drop`.
 """
 
 from __future__ import annotations
@@ -67,6 +70,15 @@ class Published:
     how: str
     what: str
     unit: str
+    page: str = ""
+    p: str = ""
+    """What the letter p means in that source: `keep` or `drop`."""
+    uncertainty: np.ndarray | None = None
+    """What the source states after its ±; nan where it states nothing."""
+
+    @property
+    def place(self) -> str:
+        return f"{self.where}, p. {self.page}" if self.page else self.where
 
 
 class Literature:
@@ -78,6 +90,7 @@ class Literature:
 
     def __init__(self, project: Project):
         self.project = project
+        self._files: dict[str, Any] = {}
 
     @cached_property
     def entries(self) -> dict[str, Entry]:
@@ -124,15 +137,7 @@ class Literature:
             )
         for key, item in items.items():
             try:
-                values, axes, labels = self._values(path.parent, item)
-                found[key] = Published(
-                    key,
-                    values,
-                    axes,
-                    labels,
-                    **{name: str(item[name]) for name in ("cite", "where", "how", "what")},
-                    unit=item.get("unit", ""),
-                )
+                found[key] = self._number(path.parent, key, item)
             except (KeyError, IndexError, AttributeError, TypeError, ValueError, OSError) as error:
                 raise AsrunError(
                     f"the published number {key} cannot be read: {error!r}",
@@ -147,16 +152,56 @@ class Literature:
                 )
         return found
 
-    def _values(self, folder: Path, item: dict[str, Any]) -> tuple[np.ndarray, tuple[str, ...], dict[str, np.ndarray]]:
-        if "value" in item:
-            return np.asarray(item["value"] if isinstance(item["value"], int) else float(item["value"])), (), {}
-        table = item["table"]
-        rows = json.loads((folder / table["file"]).read_text("utf-8"))
+    def _number(self, folder: Path, key: str, item: dict[str, Any]) -> Published:
+        if "table" in item:
+            values, axes, labels, uncertainty = self._table(folder, item["table"])
+        elif "values" in item:
+            labels = {str(axis): np.asarray(names) for axis, names in item["axes"].items()}
+            axes, values = tuple(labels), np.asarray(item["values"], dtype=float)
+            uncertainty = _stated(item.get("uncertainty"))
+            if values.shape != tuple(len(names) for names in labels.values()):
+                raise ValueError(
+                    f"{values.shape} values for {', '.join(f'{len(n)} of {a}' for a, n in labels.items())}"
+                )
+        else:
+            number = item["value"]
+            values, axes, labels = np.asarray(number if isinstance(number, int) else float(number)), (), {}
+            uncertainty = _stated(item.get("uncertainty"))
+        if uncertainty is not None and uncertainty.shape != values.shape:
+            raise ValueError(f"{uncertainty.size} uncertainties for {values.size} values")
+        if item.get("p", "") not in ("", "keep", "drop"):
+            raise ValueError(f"p means keep or drop, not {item['p']}")
+        return Published(
+            key,
+            values,
+            axes,
+            labels,
+            **{name: str(item[name]) for name in ("cite", "where", "how", "what")},
+            unit=item.get("unit", ""),
+            page=str(item.get("page", "")),
+            p=item.get("p", ""),
+            uncertainty=uncertainty,
+        )
+
+    def _table(
+        self, folder: Path, table: dict[str, Any]
+    ) -> tuple[np.ndarray, tuple[str, ...], dict[str, np.ndarray], np.ndarray | None]:
+        """Read numbers from a JSON file beside published.yml, parsed once for all that are in it."""
+        name = table["file"]
+        if name not in self._files:
+            self._files[name] = json.loads((folder / name).read_text("utf-8"))
+        rows = self._files[name]
         for step in table["at"].split("."):
             rows = rows[step]
         ((axis, column),) = table["axes"].items()
         values = np.array([row[table["value"]] for row in rows], dtype=float)
-        return values, (axis,), {axis: np.array([row[column] for row in rows], dtype=float)}
+        stated = _stated([row[table["uncertainty"]] for row in rows]) if "uncertainty" in table else None
+        return values, (axis,), {axis: np.array([row[column] for row in rows], dtype=float)}, stated
+
+
+def _stated(numbers: Any) -> np.ndarray | None:
+    """Return uncertainties as numbers, nan for those that are not stated."""
+    return None if numbers is None else np.asarray(numbers, dtype=float)
 
 
 def _plain(text: str) -> str:

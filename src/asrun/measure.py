@@ -33,6 +33,10 @@ class Measure:
     """What it comes from: RunNames of records, keys of published numbers."""
     text: str = ""
     """How the author wrote it."""
+    uncertainty: np.ndarray | None = None
+    """What a source states after its ±, in the shape of the values; where it states none, nan."""
+    paired: bool = False
+    """Whether it is the difference of two samples, seed by seed."""
 
     @property
     def is_sample(self) -> bool:
@@ -79,22 +83,29 @@ class Measure:
                 raise AsrunError(
                     f"the axis {axis} of {self.text} has no labels", remedy=f"return an array called {axis} from run"
                 )
-            hits = [at for at, each in enumerate(labels) if _same(each, label)]
-            if not hits:
-                raise AsrunError(
-                    f"{self.text} has no {axis}={label}", remedy=f"it has: {', '.join(_label(each) for each in labels)}"
-                )
-            chosen = chosen.take(axis, hits[0])
+            at = [self._find(axis, labels, each) for each in (label if isinstance(label, list) else [label])]
+            chosen = chosen.take(axis, at if isinstance(label, list) else at[0])
         return chosen
 
-    def take(self, axis: str, at: int) -> Measure:
-        """Choose by position along one axis."""
+    def _find(self, axis: str, labels: np.ndarray, label: Any) -> int:
+        hits = [at for at, each in enumerate(labels) if _same(each, label)]
+        if not hits:
+            raise AsrunError(
+                f"{self.text} has no {axis}={label}", remedy=f"it has: {', '.join(_label(each) for each in labels)}"
+            )
+        return hits[0]
+
+    def take(self, axis: str, at: int | list[int]) -> Measure:
+        """Choose by position along one axis: one place, or several, which leaves the axis there."""
         position = self.axes.index(axis)
-        return replace(
-            self,
-            values=np.asarray(np.take(self.values, at, axis=position)),
-            axes=tuple(each for each in self.axes if each != axis),
-        )
+        taken = replace(self, values=np.asarray(np.take(self.values, at, axis=position)))
+        if self.uncertainty is not None:
+            taken = replace(taken, uncertainty=np.asarray(np.take(self.uncertainty, at, axis=position)))
+        if isinstance(at, list):
+            return replace(
+                taken, labels={name: each[at] if name == axis else each for name, each in self.labels.items()}
+            )
+        return replace(taken, axes=tuple(each for each in self.axes if each != axis))
 
     def over_seeds(self, reduce: Callable[..., Any]) -> Measure:
         """Reduce the seeds away."""

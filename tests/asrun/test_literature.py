@@ -107,7 +107,7 @@ def number(**more: str) -> str:
     ("text", "told"),
     [
         (number(cite=""), "the published number rate cannot be read: KeyError('cite')"),
-        (number(value=""), "rate cannot be read: KeyError('table')"),
+        (number(value=""), "rate cannot be read: KeyError('value')"),
         (number(value="many"), "rate cannot be read"),
         (number(value="[1, 2]"), "rate cannot be read"),
         (number(cite="three"), "rate cites three, which is not in references.bib"),

@@ -49,7 +49,7 @@ def format_measure(measure: Measure, spec: str = "") -> str:
     mean = measure.number()
     try:
         if measure.is_sample and len(measure.values) > 1:
-            spread = float(np.std(measure.values, ddof=1))
+            spread = _spread(measure.values)
             return f"{_number(mean, spec or _spec(spread))} ± {_number(spread, spec or _spec(spread))}"
         whole = measure.values.dtype.kind in "iu"
         number = int(plain(measure.values.reshape(()))) if whole else mean
@@ -75,7 +75,7 @@ def _styled(measure: Measure, style: str, spec: str) -> str:
     if not measure.is_sample or len(measure.values) < 2:
         measure.number()
         raise AsrunError(f"{measure.text} has no seeds to take the {style} of", remedy="leave the format out")
-    mean, spread = float(np.mean(measure.values)), float(np.std(measure.values, ddof=1))
+    mean, spread = float(np.mean(measure.values)), _spread(measure.values)
     spec = spec or _spec(spread)
     if style == "range":
         low, high = (
@@ -88,6 +88,12 @@ def _styled(measure: Measure, style: str, spec: str) -> str:
 def format_number(number: float) -> str:
     """Write a bare number with three digits."""
     return _number(number, ".3g")
+
+
+def _spread(values: np.ndarray) -> float:
+    """Return the standard deviation; what rounding alone makes of equal numbers is none."""
+    spread = float(np.std(values, ddof=1))
+    return 0.0 if spread < 1e-14 * float(np.max(np.abs(values))) else spread
 
 
 def _spec(spread: float) -> str:

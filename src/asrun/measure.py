@@ -10,10 +10,14 @@ import numpy as np
 
 from asrun.errors import AsrunError, did_you_mean
 
-__all__ = ["SEED", "Measure", "from_record"]
+__all__ = ["SEED", "Measure", "UnknownLabel", "from_record"]
 
 SEED = "seed"
 """The axis over which a value has a spread."""
+
+
+class UnknownLabel(AsrunError):
+    """A value is chosen by a label that its axis does not have."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Measure:
     def _find(self, axis: str, labels: np.ndarray, label: Any) -> int:
         hits = [at for at, each in enumerate(labels) if _same(each, label)]
         if not hits:
-            raise AsrunError(
+            raise UnknownLabel(
                 f"{self.text} has no {axis}={label}", remedy=f"it has: {', '.join(_label(each) for each in labels)}"
             )
         return hits[0]

@@ -121,7 +121,11 @@ def difference(left: Measure, right: Measure, level: float = 0.95) -> Difference
     measured in √((s₁² + s₂²)/2). Against a number: error² = s²/n, n − 1 degrees of freedom.
     """
     estimate = left.number() - right.number()
+    # What rounding alone makes of equal numbers is neither a difference nor a spread.
+    rounding = 1e-14 * max(float(np.max(np.abs(side.values))) for side in (left, right))
+    estimate = 0.0 if abs(estimate) < rounding else estimate
     parts = [(float(np.var(side.values, ddof=1)), len(side.values)) for side in (left, right) if side.is_sample]
+    parts = [(0.0 if variance < rounding**2 else variance, n) for variance, n in parts]
     squares = [variance / n for variance, n in parts]
     below = sum(square**2 / (n - 1) for square, (_, n) in zip(squares, parts, strict=True))
     # Spreads so small that their fourth power is no number are no spread.

@@ -112,3 +112,11 @@ def test_a_table_decides_nothing():
             assert "choose one: coin.heads(bias=0)" in raised(compare, left, sign, right)
     assert "choose one" in raised(compare, table, "<", sample(range(5)))
     assert "is True, not a number" in raised(compare, Measure(True, text="x"), "<", sample(range(5)))
+
+
+@pytest.mark.parametrize("value", [0.1, 0.2, 0.3, 1e9 / 3])
+def test_what_rounding_makes_of_equal_numbers_is_no_difference(value):
+    same = sample(SEEDS_NEEDED * [value])
+    decided = compare(same, ">", number(value))
+    assert not decided.holds and not compare(same, "<", number(value)).holds
+    assert decided.difference.estimate == 0 and decided.p_value == 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as etree
 
+from pymdownx.blocks.block import type_string_in
+
 from asrun.blocks.base import AsrunBlock
 from asrun.elements import element, provenance, stale_note
 from asrun.errors import AsrunError
@@ -13,16 +15,21 @@ __all__ = ["FigureBlock", "OutputBlock"]
 
 
 class FigureBlock(AsrunBlock):
-    """`/// figure | snippet` or `/// figure | snippet.name`: a recorded drawing; the content is its caption."""
+    """`/// figure | snippet` or `/// figure | snippet.name`: a recorded drawing; the content is its caption.
+
+    Options:
+        size: `small`, `medium` or `wide`; by default as wide as the drawing was made to be.
+    """
 
     NAME = "figure"
+    OPTIONS = {"size": ["", type_string_in(["", "small", "medium", "wide"])]}
 
     def begin(self, made: etree.Element) -> None:
         self.require_argument("snippet")
         made.tag = "figure"
         self.record, figure = self.page.context.figure(self.text)
         self.cited.records = {self.record.run}
-        made.set("class", "asrun-figure")
+        made.set("class", f"asrun-figure asrun-{self.options['size']}" if self.options["size"] else "asrun-figure")
         made.set("id", f"figure-{self.text.replace('.', '-')}")
         drawing = etree.SubElement(made, "div", {"class": "asrun-drawing"})
         drawing.text = self.stash(figure.svg)

@@ -10,6 +10,7 @@ from asrun.blocks.claim import ClaimBlock
 from asrun.blocks.code import SnippetBlock
 from asrun.blocks.listings import BibliographyBlock, RecordsBlock
 from asrun.blocks.recorded import FigureBlock, OutputBlock
+from asrun.blocks.table import TableBlock
 
 __all__ = ["BLOCKS"]
 
@@ -17,6 +18,7 @@ BLOCKS: tuple[type[AsrunBlock], ...] = (
     FigureBlock,
     SnippetBlock,
     OutputBlock,
+    TableBlock,
     ClaimBlock,
     BibliographyBlock,
     RecordsBlock,

@@ -1,11 +1,11 @@
-"""Finds fenced code in Markdown, for all who must not look into it."""
+"""Finds fenced code and front matter in Markdown, for all who must not look into them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-__all__ = ["LEAD", "end_of_fence"]
+__all__ = ["LEAD", "end_of_fence", "front_matter_lines"]
 
 LEAD = r"(?:[ \t>]|[-*+][ \t]|\d+[.)][ \t])*"
 """What may stand before a fence: an indent, quote marks, a list mark."""
@@ -21,3 +21,11 @@ def end_of_fence(lines: Sequence[str], at: int) -> int:
     mark = opened["fence"]
     closing = re.compile(rf"[ \t>]*{mark[0]}{{{len(mark)},}}[ \t]*$")
     return next((number for number in range(at + 1, len(lines)) if closing.match(lines[number])), at)
+
+
+def front_matter_lines(text: str) -> int:
+    """Return how many lines the YAML at the start of a page takes, its fences included."""
+    lines = text.split("\n")
+    if lines[0].rstrip() != "---":
+        return 0
+    return next((at + 1 for at, line in enumerate(lines[1:], start=1) if line.rstrip() in ("---", "...")), 0)

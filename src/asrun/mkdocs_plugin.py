@@ -6,13 +6,12 @@ Everything it does is in other modules, which have never heard of MkDocs.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mkdocs.config import config_options
 from mkdocs.config.base import Config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
-from mkdocs.livereload import LiveReloadServer
 from mkdocs.plugins import BasePlugin, event_priority, get_plugin_logger
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -23,8 +22,13 @@ from asrun.context import Context
 from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of
 from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
-from asrun.pages import Read, front_matter_lines
+from asrun.fences import front_matter_lines
+from asrun.pages import Read
 from asrun.project import OPTIONS, read_project
+
+if TYPE_CHECKING:
+    # Only a preview needs it, and it takes a while to load.
+    from mkdocs.livereload import LiveReloadServer
 
 __all__ = ["AsrunPlugin"]
 
@@ -50,6 +54,8 @@ class AsrunPluginConfig(Config):
     scales = config_options.Type(list, default=OPTIONS["scales"])
     devices = config_options.Type(list, default=OPTIONS["devices"])
     macros = config_options.Type(dict, default=OPTIONS["macros"])
+    sourced_numbers = config_options.Type(list, default=OPTIONS["sourced_numbers"])
+    number_settings = config_options.Type(dict, default=OPTIONS["number_settings"])
     minutes = config_options.Type((int, float), default=OPTIONS["minutes"])
 
 
@@ -88,7 +94,7 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
             # Values and citations link there, so a project that has not written them gets them all the same.
             if files.get_file_from_path(page) is None:
                 files.append(File.generated(config, page, content=content))
-        for name in (*STYLES, "site.js"):
+        for name in (*STYLES, "site.js", "quiz.css", "quiz.js"):
             files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(slides.ASSETS / name)))
         for name in FONTS:
             path = slides.ASSETS / "vendor" / name

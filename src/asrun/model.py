@@ -12,13 +12,14 @@ __all__ = ["Condition", "Digests", "Provenance", "Record", "RunName", "Snippet",
 
 @dataclass(frozen=True)
 class Where:
-    """A place in a file of the project: `docs/lessons/02.md:41`."""
+    """A place in a file of the project: `docs/lessons/02.md:41`, or `docs/lessons/02.md:41:17` with a column."""
 
     path: str
     line: int | None = None
+    column: int | None = None
 
     def __str__(self) -> str:
-        return self.path if self.line is None else f"{self.path}:{self.line}"
+        return ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
 
 
 class State(StrEnum):

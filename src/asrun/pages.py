@@ -11,10 +11,12 @@ from asrun.citation import Citation
 from asrun.context import Context
 from asrun.errors import AsrunError
 from asrun.extension import AsrunExtension
+from asrun.fences import front_matter_lines
 from asrun.host import make_markdown
 from asrun.model import Where
+from asrun.prose import numbers_without_source
 
-__all__ = ["Read", "front_matter_lines", "read_all", "read_page"]
+__all__ = ["Read", "read_all", "read_page", "read_prose"]
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,6 @@ class Read:
         return [each.error for each in cited if each.error] + ([self.error] if self.error else [])
 
 
-def front_matter_lines(text: str) -> int:
-    """Return how many lines the YAML at the start of a page takes, its fences included."""
-    lines = text.split("\n")
-    if lines[0].rstrip() != "---":
-        return 0
-    return next((at + 1 for at, line in enumerate(lines[1:], start=1) if line.rstrip() in ("---", "...")), 0)
-
-
 def read_page(path: Path, context: Context) -> Read:
     """Convert a page, and return what it cites."""
     shown, text = context.project.relative(path), path.read_text("utf-8")
@@ -52,8 +46,20 @@ def read_page(path: Path, context: Context) -> Read:
     return Read(path, extension.page.citations)
 
 
+def read_prose(context: Context, *, without: Collection[Path] = ()) -> list[Read]:
+    """Read the files that are neither pages nor decks, but whose numbers shall have sources: a README."""
+    project = context.project
+    files = [project.root / name for name in project.sourced_numbers if name.endswith(".md")]
+    return [
+        Read(path, numbers_without_source(context, project.relative(path), path.read_text("utf-8").split("\n"), 1, []))
+        for path in files
+        if path.is_file() and not path.is_relative_to(project.docs) and path.parent != project.slides
+        if path not in without
+    ]
+
+
 def read_all(context: Context, *, without: Collection[Path] = ()) -> list[Read]:
-    """Read every page and every deck, except for those `without` which they are wanted."""
+    """Read every page, every deck and other prose, except for those `without` which they are wanted."""
     pages = [read_page(path, context) for path in sorted(context.project.docs.rglob("*.md")) if path not in without]
     for path in decks.list_decks(context):
         if path in without:
@@ -63,4 +69,4 @@ def read_all(context: Context, *, without: Collection[Path] = ()) -> list[Read]:
         except AsrunError as error:
             error.where = error.where or Where(context.project.relative(path))
             pages.append(Read(path, error=error))
-    return pages
+    return pages + read_prose(context, without=without)

@@ -20,10 +20,10 @@ _ADDED = "\ue003"
 """Follows a bar that a header without an argument was given, so that its mark is an argument."""
 BAR = "\ue002"
 """Stands for `|` inside `{{ … }}`, where a table would take it for the end of a cell."""
-MARK = rf"{_OPEN}(\d+){_CLOSE}"
+MARK = rf"{_OPEN}(\d+)(?::(\d+))?{_CLOSE}"
+"""A line, and the column where that says more than the line does: two groups of a match."""
 
-_VALUE = re.compile(r"\{\{(?:(.*?)(\}\}))?")
-_CITATION = re.compile(r"\[@")
+_INLINE = re.compile(r"\{\{(?:(?P<value>.*?)(?P<end>\}\}))?|\[@")
 _ANY = re.compile(MARK)
 _HEADER = re.compile(rf"{LEAD}/{{3,}}[ \t]*(?P<name>[a-zA-Z][\w-]*)[ \t]*(?:\|.*)?$")
 
@@ -52,8 +52,7 @@ def mark_lines(lines: Sequence[str], first_line: int, foreign: Collection[str]) 
             continue
         number = f"{_OPEN}{first_line + at}{_CLOSE}"
         found = _HEADER.match(line)
-        line = _VALUE.sub(partial(_mark_value, number), line)
-        line = _CITATION.sub(rf"\g<0>{number}", line)
+        line = _INLINE.sub(partial(_mark_inline, first_line + at), line)
         if found and found["name"].lower() not in foreign:
             headers[first_line + at] = found["name"]
             line = line.rstrip() + ("" if "|" in found[0] else f" | {_ADDED}") + number
@@ -61,8 +60,12 @@ def mark_lines(lines: Sequence[str], first_line: int, foreign: Collection[str]) 
     return marked, headers
 
 
-def _mark_value(number: str, match: re.Match[str]) -> str:
-    return "{{" + number + (match[1].replace("|", BAR) + "}}" if match[2] else "")
+def _mark_inline(line: int, match: re.Match[str]) -> str:
+    mark = f"{_OPEN}{line}:{match.start() + 1}{_CLOSE}"
+    if not match["end"]:
+        return match[0] + mark
+    # A citation within a value is none.
+    return "{{" + mark + match["value"].replace("|", BAR) + "}}"
 
 
 def take_mark(text: str) -> tuple[str, int | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ OPTIONS: dict[str, Any] = {
     "devices": ["cuda", "cpu"],
     "minutes": 20,
     "macros": {},
+    "sourced_numbers": [],
+    "number_settings": {},
 }
 r"""The options of the `asrun` plugin in mkdocs.yml, with their defaults:
 
@@ -36,6 +39,8 @@ r"""The options of the `asrun` plugin in mkdocs.yml, with their defaults:
   a record stale when it changes.
 - `scales`, `devices`: which record a page shows when there are several: the first that exists.
 - `macros`: commands for formulas beside LaTeX's own and the house's: `{keep: '\mathrm{keep}'}` makes `\keep`.
+- `sourced_numbers`: pages, decks, other files, and folders, in whose prose a number that looks measured needs a source.
+- `number_settings`: regular expressions of what needs none there, each with the reason: `{'drop \d\.\d': a setting}`.
 - `minutes`: how long a run may take when its snippet's NEEDS does not say.
 """
 
@@ -59,6 +64,8 @@ class Project:
     markdown: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The Markdown extensions that mkdocs.yml names, with their options."""
     macros: dict[str, str] = field(default_factory=dict)
+    sourced_numbers: tuple[str, ...] = ()
+    number_settings: dict[str, str] = field(default_factory=dict)
     uses_asrun: bool = True
     """Whether mkdocs.yml lists the plugin: any other project is left alone."""
 
@@ -143,6 +150,8 @@ def read_project(root: Path) -> Project:
         minutes=float(options["minutes"]),
         markdown=_markdown_extensions(settings.get("markdown_extensions") or []),
         macros=options["macros"],
+        sourced_numbers=tuple(options["sourced_numbers"]),
+        number_settings=options["number_settings"],
         uses_asrun=any(plugin == "asrun" or (isinstance(plugin, dict) and "asrun" in plugin) for plugin in listed),
     )
 
@@ -179,6 +188,15 @@ def _check_options(options: dict[str, Any], where: Where) -> None:
                 where=where,
                 remedy=f"its default is {default!r}",
             )
+    for pattern in options["number_settings"]:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise AsrunError(
+                f"number_settings of the asrun plugin has {pattern!r}, which is no regular expression: {error}",
+                where=where,
+                remedy="quote it with single quotes, and escape what stands for itself: 'drop \\d\\.\\d'",
+            ) from error
     if unknown := set(options["devices"]) - set(OPTIONS["devices"]):
         raise AsrunError(
             f"there is no device class {', '.join(sorted(unknown))}",

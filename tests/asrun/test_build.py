@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich import markup
+from rich.errors import MarkupError
 
 from asrun.build import swap
+from asrun.commands.console import Output, escape, without_tags
 from harness import COIN
 
 PAGE = "# A coin\n\nTossed {{ coin.tosses }} times.\n\n/// figure | coin\nHeads.\n///\n\n[Next](next.md)\n"
@@ -74,7 +81,7 @@ def test_a_deck_is_made_of_the_same_records_with_the_same_markdown(coin):
 @pytest.mark.parametrize(
     ("path", "text", "told"),
     [
-        ("docs/next.md", "# Next\n\n{{ coin.toses }}\n", "docs/next.md:3: coin (quick, cpu) has no value called toses"),
+        ("docs/next.md", "# Next\n\n{{ coin.toses }}\n", "docs/next.md:3:1: coin (quick, cpu) has no value called toses"),
         (
             "docs/next.md",
             "# Next\n\n/// claim | Never.\ncoin.tosses < 5\n///\n",
@@ -82,7 +89,7 @@ def test_a_deck_is_made_of_the_same_records_with_the_same_markdown(coin):
         ),
         ("docs/next.md", "# Next\n\n[gone](gone.md)\n", "gone.md"),
         ("docs/next.md", "# Next\n\n$\\nonsense$\n", "docs/next.md:3"),
-        ("slides/talk.md", SLIDES + "\n{{ coin.toses }}\n", "slides/talk.md:14: coin (quick, cpu) has no value"),
+        ("slides/talk.md", SLIDES + "\n{{ coin.toses }}\n", "slides/talk.md:14:1: coin (quick, cpu) has no value"),
         ("slides/talk.md", "---\nlesson: gone\n---\n# A\n", "belongs to the lesson gone, which does not exist"),
         ("mkdocs.yml", "site_name: [", "mkdocs.yml"),
     ],
@@ -158,3 +165,43 @@ def test_the_example_for_a_subject_of_your_own_works_as_it_is_printed(site):
     assert built.code == 0, built.err
     page = site_of(made)["index.html"].decode()
     assert re.search(r"Heads: <a [^>]*>\d\d\.\d% ± \d\.\d%</a>", page), page[page.index("Heads") :][:300]
+
+
+# What is printed
+
+MARKED = st.text(alphabet="a[]/\\#@ =1\n", max_size=30)
+
+
+@given(MARKED)
+def test_any_text_can_be_said(text):
+    assert escape(text) == markup.escape(text)
+    assert without_tags(f"[green]{escape(text)}[/]") == markup.render(f"[green]{escape(text)}[/]", emoji=False).plain
+
+
+@given(MARKED)
+def test_marked_text_is_read_as_rich_reads_it(text):
+    try:
+        read = markup.render(text, emoji=False).plain
+    except MarkupError:
+        return
+    assert without_tags(text) == read
+
+
+@pytest.mark.parametrize("stderr", [False, True])
+def test_a_pipe_gets_plain_lines_in_one_piece(capsys, monkeypatch, stderr):
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    Output(stderr=stderr).print("[green]ran[/]  " + "long " * 100 + "\a")
+    told = capsys.readouterr()
+    assert (told.err if stderr else told.out) == "ran  " + "long " * 100 + "\n"
+
+
+def test_colours_are_shown_where_they_are_asked_for(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    Output().print("[green]ran[/]")
+    assert "\x1b[32mran" in capsys.readouterr().out
+
+
+def test_what_is_not_needed_is_not_loaded_to_build():
+    code = "import sys, asrun.commands.build; print('rich' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "False\n", done.stderr

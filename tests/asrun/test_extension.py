@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from asrun.context import Context
 from asrun.errors import AsrunError
 from asrun.extension import AsrunExtension
-from asrun.pages import front_matter_lines, read_page
+from asrun.fences import front_matter_lines
+from asrun.pages import read_page
 from harness import ANSWER, COIN, Site, figure, raised
 
 BIB = (
@@ -239,7 +240,7 @@ MALFORMED = [
 def test_every_mistake_is_told_with_its_line_and_a_remedy(coin, before, text, told):
     line = before.count("\n") + 1
     message = raised(coin.convert, before + text, page="docs/lessons/one.md", first_line=5)
-    assert message.startswith(f"docs/lessons/one.md:{line + 4}: "), message
+    assert re.match(rf"docs/lessons/one\.md:{line + 4}(:\d+)?: ", message), message
     assert all(part in message for part in told), message
     assert "\n    " in message, message
 
@@ -291,7 +292,7 @@ def test_front_matter_moves_no_line(coin, front, lines):
     path = coin.write("docs/one.md", front + "# One\n\n{{ coin.toses }}\n")
     assert front_matter_lines(path.read_text("utf-8")) == lines
     (problem,) = read_page(path, Context(coin.project)).problems
-    assert str(problem.where) == f"docs/one.md:{front.count(chr(10)) + 3}"
+    assert str(problem.where) == f"docs/one.md:{front.count(chr(10)) + 3}:1"
 
 
 # Records that cannot be trusted
@@ -321,7 +322,7 @@ def test_a_figure_changed_by_hand_is_refused(coin):
 def test_a_torn_record_is_told_where_it_is_cited(coin):
     coin.write("snippets/records/coin/quick-cpu.json", "{")
     message = raised(coin.convert, "text\n\n{{ coin.tosses }}")
-    assert message.startswith("docs/index.md:3: ")
+    assert message.startswith("docs/index.md:3:1: ")
     assert "snippets/records/coin/quick-cpu.json" in message and "cannot be read" in message
 
 
@@ -386,7 +387,7 @@ def test_whatever_is_typed_becomes_a_page_or_a_problem_with_its_place(text):
     try:
         html = _scratch().convert(text)
     except AsrunError as error:
-        assert re.match(r"docs/index.md(:\d+)?: ", str(error)), str(error)
+        assert re.match(r"docs/index.md(:\d+){0,2}: ", str(error)), str(error)
     else:
         assert not re.search(r"///+ *(figure|claim|snippet|output) *\|", re.sub(r"(?s)<(code|pre)\b.*?</\1>", "", html))
 

@@ -51,7 +51,7 @@ LINES = st.lists(
 
 
 def line_of(marked: str) -> int:
-    return int(re.findall(MARK, marked)[0])
+    return int(re.findall(MARK, marked)[0][0])
 
 
 @given(LINES, st.integers(1, 99))
@@ -67,7 +67,7 @@ def test_taking_the_marks_off_gives_the_text_back(lines, first):
 def test_every_mark_names_the_line_it_is_on(lines, first):
     marked, headers = mark_lines(lines, first, FOREIGN)
     for at, line in enumerate(marked):
-        assert {int(number) for number in re.findall(MARK, line)} <= {first + at}
+        assert {int(number) for number, _ in re.findall(MARK, line)} <= {first + at}
     assert set(headers) <= set(range(first, first + len(lines)))
 
 
@@ -87,6 +87,15 @@ def test_every_mark_names_the_line_it_is_on(lines, first):
 def test_what_may_be_cited_is_marked(text):
     (marked,), _ = mark_lines([text], 41, FOREIGN)
     assert line_of(marked) == 41
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [("{{ coin.x }}", [1]), ("so {{ a.b }} and [@key]", [4, 18]), ("- {{ a.b }}{{ c.d", [3, 12]), ("/// figure", [])],
+)
+def test_what_stands_in_running_text_has_a_column(text, columns):
+    (marked,), _ = mark_lines([text], 1, FOREIGN)
+    assert [int(column) for _, column in re.findall(MARK, marked) if column] == columns
 
 
 @pytest.mark.parametrize(

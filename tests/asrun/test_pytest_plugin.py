@@ -52,7 +52,7 @@ def test_one_digit_changed_in_a_record_is_red_at_the_sentence_that_uses_it_and_g
     made.edit("snippets/records/coin/quick-cpu.json", "0.52", "0.53")
     code, told = check(made)
     assert code == 1
-    assert "docs/index.md:3: coin.heads is not what the run wrote" in told
+    assert "docs/index.md:3:9: coin.heads is not what the run wrote" in told
     assert "restore the record" in told
     made.write("snippets/records/coin/quick-cpu.json", before)
     assert check(made)[0] == 0

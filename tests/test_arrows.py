@@ -195,7 +195,7 @@ def test_mkdocs_is_imported_by_its_plugin_and_by_the_build_when_it_runs(asrun):
 
 @pytest.mark.parametrize(
     ("packages", "edge"),
-    [({"click"}, {"asrun.cli", "asrun.commands"}), ({"pytest", "_pytest"}, {"asrun.pytest_plugin"})],
+    [({"click"}, {"asrun.cli", "asrun.commands"}), ({"pytest", "_pytest"}, {"asrun.pytest_plugin", "asrun.testing"})],
     ids=["click", "pytest"],
 )
 def test_a_host_is_imported_by_its_edge_alone(asrun, packages, edge):

@@ -16,7 +16,7 @@ from asrun.host import make_markdown
 from asrun.model import Where
 from asrun.prose import numbers_without_source
 
-__all__ = ["Read", "read_all", "read_page", "read_prose"]
+__all__ = ["Read", "read_all", "read_deck", "read_page", "read_prose"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Read:
     citations: list[Citation] = field(default_factory=list)
     error: AsrunError | None = None
     """Why it could not be read at all."""
+    html: str = field(default="", repr=False)
 
     @property
     def problems(self) -> list[AsrunError]:
@@ -40,10 +41,20 @@ def read_page(path: Path, context: Context) -> Read:
     skip = front_matter_lines(text)
     extension = AsrunExtension(context=context, page=shown, first_line=skip + 1, strict=False)
     try:
-        make_markdown(context.project, extension).convert("\n".join(text.split("\n")[skip:]))
+        html = make_markdown(context.project, extension).convert("\n".join(text.split("\n")[skip:]))
     except AsrunError as error:
         return Read(path, extension.page.citations, error)
-    return Read(path, extension.page.citations)
+    return Read(path, extension.page.citations, html=html)
+
+
+def read_deck(path: Path, context: Context) -> Read:
+    """Render a deck, and return what its slides cite."""
+    try:
+        rendered = decks.render(path, context, strict=False)
+    except AsrunError as error:
+        error.where = error.where or Where(context.project.relative(path))
+        return Read(path, error=error)
+    return Read(path, rendered.citations, html=rendered.html)
 
 
 def read_prose(context: Context, *, without: Collection[Path] = ()) -> list[Read]:
@@ -61,12 +72,5 @@ def read_prose(context: Context, *, without: Collection[Path] = ()) -> list[Read
 def read_all(context: Context, *, without: Collection[Path] = ()) -> list[Read]:
     """Read every page, every deck and other prose, except for those `without` which they are wanted."""
     pages = [read_page(path, context) for path in sorted(context.project.docs.rglob("*.md")) if path not in without]
-    for path in decks.list_decks(context):
-        if path in without:
-            continue
-        try:
-            pages.append(Read(path, decks.render(path, context, strict=False).citations))
-        except AsrunError as error:
-            error.where = error.where or Where(context.project.relative(path))
-            pages.append(Read(path, error=error))
+    pages += [read_deck(path, context) for path in decks.list_decks(context) if path not in without]
     return pages + read_prose(context, without=without)

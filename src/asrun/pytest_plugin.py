@@ -1,28 +1,50 @@
-"""The pytest plugin: every value, claim and citation of every page and deck is a test.
+"""The pytest plugin: what a project's pages say, and that its code still runs, as tests.
 
-Installed with asrun and active in any project whose mkdocs.yml has the asrun plugin. A test is called as it reads:
+Installed with asrun and active in any project whose mkdocs.yml has the asrun plugin. Tests are called as they read:
 
     docs/lessons/how-much-dropout.md::Dropping nothing is worse than dropping half.
-    docs/lessons/how-much-dropout.md::line 41: drop_rate.test_error(drop=0.5)
+    docs/lessons/how-much-dropout.md::line 41: value drop_rate.test_error(drop=0.5)
+    docs/lessons/how-much-dropout.md::line 12: link ../about/records.md
+    docs/about/laboratory.md::its Python examples run
+    snippets/drop_rate.py::runs at scale quick
+    docs/labs/turn-the-knob.ipynb::its executed copy is up to date
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from asrun import decks
-from asrun.citation import Citation
 from asrun.context import Context
 from asrun.errors import AsrunError
-from asrun.pages import Read, read_page
 from asrun.project import Project, find_project
+from asrun.testing.code import NotebookFile, SnippetFile
+from asrun.testing.pages import PageFile
+from asrun.testing.state import CONTEXT, MODE, SLOW
 
-__all__ = ["CitationItem", "PageFile"]
+__all__ = ["pytest_addoption", "pytest_collect_file", "pytest_collection_modifyitems", "pytest_configure"]
 
-_CONTEXT = pytest.StashKey[Context]()
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add asrun's options."""
+    group = parser.getgroup("asrun", "values, claims, snippets and notebooks of pages")
+    group.addoption(
+        "--asrun",
+        choices=("check", "update"),
+        default="check",
+        help="check: hold pages against the records there are (default); update: first make records and executed "
+        "notebooks anew that are not up to date",
+    )
+    group.addoption(
+        "--asrun-slow", action="store_true", help="run snippets and notebooks that take long, too (marked asrun_slow)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the mark of long runs."""
+    config.addinivalue_line("markers", "asrun_slow: runs a snippet or a notebook that takes long; see --asrun-slow")
+    config.stash[MODE] = config.getoption("--asrun")
 
 
 def _project(config: pytest.Config) -> Project | None:
@@ -34,57 +56,31 @@ def _project(config: pytest.Config) -> Project | None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect the pages under docs/ and the decks under slides/."""
-    if file_path.suffix != ".md":
+    """Collect the pages and notebooks under docs/, the decks under slides/, and the snippets."""
+    if file_path.suffix not in (".md", ".py", ".ipynb") or file_path.name.startswith("_"):
         return None
     project = _project(parent.config)
     if project is None:
         return None
-    is_deck = file_path.parent == project.slides and not file_path.name.startswith("_")
-    if not (is_deck or file_path.is_relative_to(project.docs)):
+    kind: type[pytest.File]
+    if file_path.suffix == ".py" and file_path.parent == project.snippets:
+        kind = SnippetFile
+    elif file_path.suffix == ".md" and (file_path.parent == project.slides or file_path.is_relative_to(project.docs)):
+        kind = PageFile
+    elif file_path.suffix == ".ipynb" and file_path.is_relative_to(project.docs):
+        kind = NotebookFile
+    else:
         return None
-    if _CONTEXT not in parent.config.stash:
-        parent.config.stash[_CONTEXT] = Context(project)
-    return PageFile.from_parent(parent, path=file_path)
+    if CONTEXT not in parent.config.stash:
+        parent.config.stash[CONTEXT] = Context(project)
+    return kind.from_parent(parent, path=file_path)
 
 
-class PageFile(pytest.File):
-    """A page or a deck: a file of citations."""
-
-    def collect(self) -> Iterator[pytest.Item]:
-        context = self.config.stash[_CONTEXT]
-        try:
-            if self.path.is_relative_to(context.project.docs):
-                read = read_page(self.path, context)
-            else:
-                read = Read(self.path, decks.render(self.path, context, strict=False).citations)
-        except AsrunError as error:
-            read = Read(self.path, error=error)
-        if read.error:
-            yield CitationItem.from_parent(self, name="can be read", cited=None, error=read.error)
-        seen: dict[str, int] = {}
-        for cited in read.citations:
-            name = cited.text if cited.kind == "claim" else f"line {cited.where.line}: {cited.kind} {cited.text}"
-            seen[name] = seen.get(name, 0) + 1
-            name += f" ({seen[name]})" if seen[name] > 1 else ""
-            yield CitationItem.from_parent(self, name=name, cited=cited, error=cited.error)
-
-
-class CitationItem(pytest.Item):
-    """One value, claim, figure or citation: passes when it can be honoured."""
-
-    def __init__(self, *, cited: Citation | None, error: AsrunError | None, **arguments: object):
-        super().__init__(**arguments)  # type: ignore[arg-type]
-        self.cited, self.error = cited, error
-
-    def runtest(self) -> None:
-        if self.error:
-            raise self.error
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: object = None) -> str:
-        return str(excinfo.value)
-
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        line = self.cited.where.line if self.cited else None
-        # The place and not the name: pytest would take the full stops of a sentence for those of a Python path.
-        return self.path, line - 1 if line else None, str(self.cited.where if self.cited else self.path)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave long runs out, unless they are asked for."""
+    if config.getoption("--asrun-slow") or "asrun_slow" in (config.getoption("-m") or ""):
+        return
+    left_out = [item for item in items if item.get_closest_marker(SLOW)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]

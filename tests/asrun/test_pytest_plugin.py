@@ -61,7 +61,10 @@ def test_one_digit_changed_in_a_record_is_red_at_the_sentence_that_uses_it_and_g
 def test_a_value_that_no_sentence_uses_may_be_damaged_without_blaming_one(site):
     made = project(site)
     made.edit("snippets/records/coin/quick-cpu.json", '"flips": 100', '"flips": 101')
-    assert check(made)[0] == 0
+    assert check(made, "docs")[0] == 0
+    code, told = check(made, "snippets")
+    assert code == 1
+    assert "other numbers for flips than its record" in told
 
 
 def test_a_claim_that_does_not_hold_shows_both_sides(site):
@@ -95,3 +98,64 @@ def test_a_project_without_asrun_is_left_alone(site):
 def test_a_record_says_nothing_of_the_folder_it_was_made_in(site):
     made = project(site)
     assert str(made.folder) not in json.dumps(made.record("coin"))
+
+
+def test_a_link_that_leads_nowhere_is_red_at_its_line(site):
+    made = project(site)
+    made.write("docs/next.md", "# Next\n\n## The end\n\n[a](index.md) [b](idnex.md)\n\n[c](#the-end) [d](#the-edn)\n")
+    made.write("slides/talk.md", "# Talk\n\n[next](../../next/) [gone](../../gone/)\n")
+    code, told = check(made, "-v")
+    assert code == 1
+    assert "docs/next.md:5: idnex.md leads nowhere" in told and "did you mean index.md?" in told
+    assert "docs/next.md:7: next.md has no #the-edn (did you mean #the-end?)" in told
+    assert "slides/talk.md:3: ../../gone/ leads nowhere" in told
+    assert told.count(" PASSED") == 7
+
+
+def test_examples_that_say_they_run_are_run_as_one_program(site):
+    made = project(site)
+    made.write(
+        "docs/code.md",
+        "# Code\n\n```{.python .run}\nx = 20\n```\n\n- so:\n\n    ```{.python .run}\n    y = 2 * x\n"
+        "    assert y == 41, y\n    ```\n\n```python\nraise SystemExit(1)\n```\n",
+    )
+    code, told = check(made)
+    assert code == 1
+    assert "docs/code.md:11: this example does not run: AssertionError: 40" in told
+    made.edit("docs/code.md", "== 41", "== 40")
+    assert check(made)[0] == 0
+
+
+def test_a_snippet_that_no_longer_runs_is_red(site):
+    made = project(site)
+    made.edit("snippets/coin.py", "0.5 + seed", "1 / 0 + seed")
+    code, told = check(made, "snippets", "-v")
+    assert code == 1
+    assert "snippets/coin.py::runs at scale quick FAILED" in told
+    assert "ZeroDivisionError" in told
+
+
+def test_a_snippet_that_returns_something_else_than_its_record_is_red(site):
+    made = project(site)
+    made.edit("snippets/coin.py", '"flips": 100', '"tosses": 100')
+    code, told = check(made, "snippets")
+    assert code == 1
+    assert "returns other values than its record: flips, tosses" in told
+
+
+def test_update_makes_what_is_not_up_to_date(site):
+    made = project(site)
+    made.edit("snippets/coin.py", "0.5 + seed", "0.4 + seed")
+    assert check(made, "docs")[0] == 1
+    assert check(made, "snippets", "--asrun=update")[0] == 0
+    assert check(made)[0] == 0
+    assert "0.4," in made.read("snippets/records/coin/quick-cpu.json")
+
+
+def test_a_long_run_is_left_out_unless_it_is_asked_for(site):
+    made = project(site)
+    seconds = json.loads(made.read("snippets/records/coin/quick-cpu.json"))["provenance"]["seconds"]
+    made.edit("snippets/records/coin/quick-cpu.json", f'"seconds": {seconds}', '"seconds": 99.0')
+    assert "1 deselected" in check(made, "snippets")[1]
+    assert "1 passed" in check(made, "snippets", "--asrun-slow")[1]
+    assert "1 passed" in check(made, "snippets", "-m", "asrun_slow")[1]

@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: site test serve bench check clean
+.PHONY: site test serve bench check mutate clean
 
 site: .venv/site.stamp
 	$(BIN)/asrun build
@@ -24,6 +24,9 @@ check: .venv/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+mutate: .venv/site.stamp
+	$(BIN)/asrun mutate
 
 clean:
 	rm -rf .venv site .asrun

@@ -26,6 +26,7 @@ COMMANDS = {
     "build": "build",
     "serve": "build",
     "check": "build",
+    "mutate": "mutate",
 }
 """In which module of `asrun.commands` each command is: loaded when it is called, and no sooner."""
 

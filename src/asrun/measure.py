@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -129,8 +130,9 @@ def plain(value: Any) -> Any:
 
 
 def _same(left: Any, right: Any) -> bool:
-    if isinstance(right, (int, float)) and not isinstance(right, bool) and np.asarray(left).dtype.kind in "iuf":
-        return bool(np.isclose(float(left), right, rtol=1e-9, atol=1e-12))
+    numbers = (int, float, np.integer, np.floating)
+    if isinstance(left, numbers) and isinstance(right, numbers) and not isinstance(right, bool):
+        return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
     return bool(left == right)
 
 

@@ -7,7 +7,7 @@
 
 The cluster gives each task what it needs: a core, or as many as NEEDS say, and on cuda a GPU that no other task has.
 What comes back is a bundle, and is checked like any stranger's: it must be a record of the code that was sent. What is
-lost with its worker or its node is run again; what fails by itself is not.
+lost with its worker or its node is run again, as long as a node is left that can; what fails by itself is not.
 
 Ray carries Python objects in both directions; here these are bytes. Connect only to clusters that you trust all the
 same: whoever runs one can make Ray's own client execute what they like.
@@ -19,8 +19,9 @@ import base64
 import json
 import os
 import tempfile
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, suppress
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ __all__ = ["Cluster", "connect", "resources", "run_on"]
 
 ATTEMPTS = 4
 """How often a run is begun whose worker is lost each time."""
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at which nodes there are."""
 
 _LARGEST_REPLY = 2 * bundle.LARGEST_BUNDLE
 
@@ -98,7 +102,7 @@ def run_on(
         packed, at = pack(project), Path(folder).resolve()
         sent = _Sent(unpack(packed, at / "project"), project, packed, commit(project.root), at)
         errors: list[AsrunError] = []
-        with closing(_replies(sent, made, tell, notice)) as replies:
+        with closing(_replies(cluster, sent, made, tell, notice)) as replies, _told_when_lost(cluster):
             for job, outcome in replies:
                 tell(str(job.run), "")
                 try:
@@ -115,8 +119,24 @@ def run_on(
         raise errors[0] if len(errors) == 1 else Problems(errors)
 
 
+@contextmanager
+def _told_when_lost(cluster: Cluster) -> Iterator[None]:
+    """Tell that the connection is lost: with its head a cluster loses all that it knew."""
+    try:
+        yield
+    except ConnectionError as error:
+        raise AsrunError(
+            f"the connection to the cluster at {cluster.address} was lost ({error})",
+            remedy="what came in before is stored; start the cluster's head if it is down, and run the rest again",
+        ) from error
+
+
 def _replies(
-    sent: _Sent, jobs: Sequence[_Job], tell: Callable[[str, str], None], notice: Callable[[str], None]
+    cluster: Cluster,
+    sent: _Sent,
+    jobs: Sequence[_Job],
+    tell: Callable[[str, str], None],
+    notice: Callable[[str], None],
 ) -> Generator[tuple[_Job, dict[str, Any] | AsrunError], None, None]:
     """Start a task for each job, pass on what they print, begin again what is lost; yield what each came to."""
     ray = load_ray()
@@ -134,7 +154,7 @@ def _replies(
     try:
         for job in jobs:
             begin(job)
-        asked = news.take.remote()
+        asked, looked = news.take.remote(), time.monotonic()
         while waiting:
             done, _ = ray.wait(list(waiting), num_returns=1, timeout=NEWS_EVERY)
             if ray.wait([asked], timeout=0)[0]:
@@ -148,6 +168,13 @@ def _replies(
                     begin(job)
                 else:
                     yield job, outcome or _lost(job)
+            if time.monotonic() - looked > LOOK_EVERY:
+                looked, now = time.monotonic(), cluster.now()
+                for each, job in list(waiting.items()):
+                    if error := _no_room(now, job):
+                        del waiting[each]
+                        ray.cancel(each)
+                        yield job, error
     finally:
         for each in waiting:
             # Not by force: a worker that is asked ends the snippet and tidies up.
@@ -156,6 +183,15 @@ def _replies(
         if waiting:
             with suppress(Exception):
                 ray.wait(list(waiting), num_returns=len(waiting), timeout=10)
+
+
+def _no_room(cluster: Cluster, job: _Job) -> AsrunError | None:
+    """Return an error when every node is lost that could run a job: Ray would wait for another one for ever."""
+    try:
+        cluster.check_room(job.run, job.needs, lost=job.lost[-1] if job.lost else "")
+    except AsrunError as error:
+        return error
+    return None
 
 
 def _request(sent: _Sent, job: _Job) -> bytes:

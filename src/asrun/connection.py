@@ -9,9 +9,10 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from asrun import needs
 from asrun.errors import AsrunError
 from asrun.model import RunName, Snippet
 
@@ -43,58 +44,60 @@ class Cluster:
         Raises:
             AsrunError: when the snippet and the cluster do not fit.
         """
-        needs, gpus = snippet.needs.get("gpu"), any(node.get("GPU", 0) >= 1 for node in self.nodes)
-        device = wanted or ("cuda" if needs and gpus else "cpu")
-        if device == "cuda" and not gpus:
-            raise AsrunError(
-                f"{snippet.name} cannot run on cuda: no node of the cluster at {self.address} has a GPU",
-                remedy="leave --device out, or add a node: ray start --address=… --num-gpus=1",
-            )
-        if device == "cpu" and needs == "required":
-            raise AsrunError(
-                f"{snippet.name} needs a GPU, and this is a run on the CPU",
-                remedy="send it to a cluster with an NVIDIA GPU; its NEEDS say gpu: required",
-            )
-        return device
+        return needs.choose_device(
+            snippet,
+            wanted,
+            has_gpu=lambda: self.has_room({"GPU": 1}),
+            lacking=f"no node of the cluster at {self.address} has a GPU",
+            remedy="leave --device out, or add a node: ray start --address=… --num-gpus=1",
+        )
 
-    def check_room(self, run: RunName, needs: dict[str, float]) -> None:
+    def has_room(self, wanted: dict[str, float]) -> bool:
+        """Is there a node that has all this, even if others use it at the moment?"""
+        return any(all(node.get(name, 0) >= amount for name, amount in wanted.items()) for node in self.nodes)
+
+    def check_room(self, run: RunName, wanted: dict[str, float], *, lost: str = "") -> None:
         """Refuse what no node could ever run: Ray would let it wait for ever.
+
+        Arguments:
+            run: What is to be run.
+            wanted: What it takes of a node, see `resources`.
+            lost: What became of the node that had it.
 
         Raises:
             AsrunError: naming what is needed.
         """
-        if not any(all(node.get(name, 0) >= amount for name, amount in needs.items()) for node in self.nodes):
-            wanted = ", ".join(f"{amount:g} {name}" for name, amount in needs.items() if amount)
+        if not self.has_room(wanted):
+            named = ", ".join(f"{amount:g} {name}" for name, amount in wanted.items() if amount)
             raise AsrunError(
-                f"no node of the cluster at {self.address} can run {run}, which needs {wanted}",
+                f"no node of the cluster at {self.address} can run {run}, which needs {named}"
+                + (f"; {lost}" if lost else ""),
                 remedy="add a larger node, or let the snippet's NEEDS ask for less",
             )
 
+    def now(self) -> Cluster:
+        """Return the cluster with the nodes that it has now: some are lost, others join."""
+        return replace(self, nodes=_nodes(load_ray()))
+
+
+def _nodes(ray: Any) -> tuple[dict[str, float], ...]:
+    return tuple(node["Resources"] for node in ray.nodes() if node["Alive"])
+
 
 def resources(snippet: Snippet, run: RunName) -> dict[str, float]:
-    """Return what a run takes of a node, in Ray's words: a GPU of its own on cuda; a core, or what NEEDS say.
-
-    Raises:
-        AsrunError: when NEEDS ask for cores that nobody can count.
-    """
-
-    def need(name: str, default: float) -> Any:
-        value = snippet.needs.get(name, default)
-        return value.get(run.scale, default) if isinstance(value, dict) else value
-
-    cores = need("cpus", 1)
-    if not isinstance(cores, int) or isinstance(cores, bool) or cores < 1:
-        raise AsrunError(
-            f"{snippet.name} needs {cores!r} cpus", remedy='write NEEDS = {"cpus": 4}, or {"cpus": {"full": 4}}'
-        )
-    memory = {"memory": float(1e9 * need("memory", 0))} if "memory" in snippet.needs else {}
-    return {"CPU": float(cores), "GPU": 1.0 if run.device == "cuda" else 0.0} | memory
+    """Return what a run takes of a node, in Ray's words: a GPU of its own on cuda; a core, or what NEEDS say."""
+    memory = needs.need(snippet, "memory", run.scale)
+    return {"CPU": needs.need(snippet, "cpus", run.scale) or 1.0, "GPU": 1.0 if run.device == "cuda" else 0.0} | (
+        {"memory": 1e9 * memory} if memory else {}
+    )
 
 
 def load_ray() -> Any:
     """Import Ray, or say how to install it."""
     # Ray announces how it will one day treat this; nothing here depends on it, as asrun hides GPUs itself.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # When a connection is lost, Ray would otherwise start a cluster of its own on this machine.
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     try:
         import ray
         import ray.util.client
@@ -140,7 +143,7 @@ def connect(address: str) -> Iterator[Cluster]:
         told = f"{error or type(error).__name__}".strip().split("\n")[0] if error else _SILENT
         raise _no_cluster(address, told) from error
     try:
-        yield Cluster(address, tuple(node["Resources"] for node in ray.nodes() if node["Alive"]))
+        yield Cluster(address, _nodes(ray))
     finally:
         ray.shutdown()
 

@@ -3,7 +3,8 @@
 The grain is the definition: a function, a class, a module-level assignment. Starting at the snippet's `run`, every name
 that a definition mentions is followed, through imports, into the project's own modules. A definition that cannot be
 reached may change freely; so may comments, docstrings and formatting, since digests are taken of syntax trees. What is
-reached through third-party packages is not followed: their versions are in the provenance.
+reached through third-party packages is not followed: their versions are in the provenance. Nor is asrun itself, even
+where its code lies in the project: what it does for a snippet comes to the same in every version of it.
 
 Names lead to more than a run comes by. What a run was observed to pass by, functions that it never called and modules
 that it never imported, is left out (`Observed`), and noted, so that the same way is followed again later (`PassedBy`).
@@ -132,6 +133,15 @@ class Reading:
         return walk.result(), PassedBy(functions, walk.passed_by.modules, walk.passed_by.reached_otherwise)
 
 
+_ASRUN = __name__.partition(".")[0]
+
+
+def _is_asrun(dotted: str) -> bool:
+    """Is it a module of asrun's own?"""
+    # By its name: a run has the asrun that runs it, and on a cluster that is not the copy that came with the project.
+    return dotted.partition(".")[0] == _ASRUN
+
+
 class Sources:
     """The project's own modules at one moment: each is looked for, and read, once.
 
@@ -165,9 +175,11 @@ class Sources:
 
     def _is_folder(self, dotted: str) -> bool:
         """Is it a package without an `__init__.py`?"""
-        return any(folder.joinpath(*dotted.split(".")).is_dir() for folder in self.folders)
+        return not _is_asrun(dotted) and any(folder.joinpath(*dotted.split(".")).is_dir() for folder in self.folders)
 
     def _find(self, dotted: str) -> Path | None:
+        if _is_asrun(dotted):
+            return None
         parts = dotted.split(".")
         for folder in self.folders:
             for path in (folder.joinpath(*parts, "__init__.py"), folder.joinpath(*parts).with_suffix(".py")):

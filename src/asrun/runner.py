@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from asrun import codec
+from asrun import codec, needs
 from asrun.errors import AsrunError
 from asrun.fingerprint import Observed, PassedBy, Reading, merge
 from asrun.key import data_digests, folders, plot_code, unreached, variable_digests
@@ -47,38 +47,32 @@ def choose_device(snippet: Snippet, wanted: str | None, took: dict[str, float] |
         snippet: What is to be run.
         wanted: What was asked for.
         took: Seconds that the last run took, by device class: of two, the faster is chosen.
+
+    Raises:
+        AsrunError: when the snippet and this machine do not fit.
     """
-    needs = snippet.needs.get("gpu")
-    device = wanted or ("cuda" if needs and has_gpu() else "cpu")
-    if not wanted and device == "cuda" and needs == "preferred" and took and set(took) == {"cpu", "cuda"}:
-        device = min(took, key=lambda each: took[each])
-    if device == "cuda" and not has_gpu():
-        raise AsrunError(
-            f"{snippet.name} cannot run on cuda: this machine has no NVIDIA GPU that its driver can see",
-            remedy="leave --device out, or run it where there is one",
-        )
-    if device == "cpu" and needs == "required":
-        raise AsrunError(
-            f"{snippet.name} needs a GPU, and this is a run on the CPU",
-            remedy="run it on a machine with an NVIDIA GPU; its NEEDS say gpu: required",
-        )
-    return device
+    return needs.choose_device(
+        snippet,
+        wanted,
+        has_gpu=has_gpu,
+        lacking="this machine has no NVIDIA GPU that its driver can see",
+        remedy="leave --device out, or run it where there is one",
+        took=took,
+    )
 
 
 def limits(snippet: Snippet, scale: str, project: Project, *, at_once: int = 1) -> Limits:
     """Return what a run may take.
 
     Time is what the snippet's NEEDS say in minutes, or the project's default; memory what they say in GB, or nine
-    tenths of what is free. Cores are shared out when several runs go on at once.
+    tenths of what is free. Cores are shared out when several runs go on at once; of its share a run takes as many as
+    NEEDS say in cpus, or all.
     """
-
-    def need(name: str, default: float) -> float:
-        value = snippet.needs.get(name, default)
-        return float(value.get(scale, default) if isinstance(value, dict) else value)
-
+    minutes, memory, cpus = (needs.need(snippet, name, scale) for name in ("minutes", "memory", "cpus"))
+    cores = os.cpu_count() or 1
+    threads = max(1, min(cores // at_once, int(cpus or cores))) if cpus or at_once > 1 else None
     free = psutil.virtual_memory().available
-    threads = max(1, (os.cpu_count() or 1) // at_once) if at_once > 1 else None
-    return Limits(60 * need("minutes", project.minutes), 1e9 * need("memory", 0.9 * free / 1e9), threads)
+    return Limits(60 * (minutes or project.minutes), 1e9 * memory if memory else 0.9 * free, threads)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 
 from asrun.errors import AsrunError, did_you_mean
 from asrun.model import Snippet, Where
+from asrun.needs import check_needs
 from asrun.project import Project
 
 __all__ = ["find_snippet", "list_snippets", "section"]
@@ -90,7 +91,7 @@ def read_snippet(path: Path, project: Project) -> Snippet:
             )
         scales[scale] = {name: _parameter(value, f"{scale}: {name}", shown) for name, value in parameters.items()}
     needs = _literal(tree, "NEEDS", shown)
-    _check_needs(needs, shown)
+    check_needs(needs, Where(shown, 1))
     return Snippet(
         name=path.stem,
         path=path,
@@ -132,24 +133,6 @@ def _parameter(value: Any, what: str, shown: str) -> Any:
         where=Where(shown, 1),
         remedy="parameters are numbers, strings, True, False, None, and lists and dicts of them; keys are strings",
     )
-
-
-def _check_needs(needs: Any, shown: str) -> None:
-    def is_minutes(value: Any) -> bool:
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
-
-    right = needs is None or isinstance(needs, dict)
-    if right and needs:
-        minutes = needs.get("minutes", 1)
-        right = needs.get("gpu") in (None, "preferred", "required") and (
-            all(map(is_minutes, minutes.values())) if isinstance(minutes, dict) else is_minutes(minutes)
-        )
-    if not right:
-        raise AsrunError(
-            f"NEEDS is not understood: {needs!r}",
-            where=Where(shown, 1),
-            remedy='write NEEDS = {"gpu": "preferred" or "required", "minutes": 5 or {"quick": 2}}, or leave parts out',
-        )
 
 
 def _evaluate(node: ast.expr) -> Any:

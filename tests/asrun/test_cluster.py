@@ -9,8 +9,10 @@ import socket
 import sys
 import time
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from asrun import cluster, parallel, remote
@@ -23,6 +25,7 @@ from harness import ANSWER, COIN, alive, eventually, raised
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install asrun[cluster]")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
 
 pytestmark = [
     pytest.mark.slow,
@@ -142,6 +145,15 @@ def run():
 @pytest.fixture(scope="module")
 def nodes():
     """A cluster of two nodes, the second with a GPU that Ray believes in; the address of its client port."""
+    with head_node() as started:
+        started.add_node(num_cpus=1, num_gpus=1, **SMALL)
+        yield started
+        started.shutdown()
+
+
+@contextmanager
+def head_node():
+    """A cluster of one node."""
     from ray.cluster_utils import Cluster
 
     with socket.socket() as free:
@@ -153,11 +165,9 @@ def nodes():
         warnings.simplefilter("ignore", ResourceWarning)
         head = {"num_cpus": 1, "include_dashboard": False, "ray_client_server_port": port, **SMALL}
         started = Cluster(initialize_head=True, head_node_args=head)
-        started.add_node(num_cpus=1, num_gpus=1, **SMALL)
         started.client = f"ray://127.0.0.1:{port}"
         assert eventually(lambda: listens(port)), "Ray's client port is not open"
         yield started
-        started.shutdown()
 
 
 def listens(port: int) -> bool:
@@ -292,6 +302,50 @@ def test_a_lost_worker_is_told_and_its_run_is_begun_again(site, there, tmp_path)
     shutil.rmtree(killed[0])
 
 
+@pytest.fixture
+def large(nodes):
+    """Two more nodes, for what needs two cores."""
+    added = [nodes.add_node(num_cpus=2, **SMALL) for _ in range(2)]
+    yield added
+    for node in added:
+        nodes.remove_node(node)
+
+
+def test_a_run_whose_node_is_lost_is_begun_again_on_another_while_there_is_one(site, nodes, there, large, tmp_path):
+    project = site({"snippets/slow.py": SLOW % str(tmp_path) + '\n\nNEEDS = {"cpus": 2}\n'})
+    notices, folders = [], []
+
+    def lose(name, text):
+        if text == "waiting" and not folders:
+            (begun,) = tmp_path.glob("*.begun")
+            folders.append(Path(begun.read_text()).parent)
+            raylet = psutil.Process(int(begun.stem)).ppid()
+            (lost,) = (each for each in large if any(it.process.pid == raylet for it in each.all_processes["raylet"]))
+            large.remove(lost)
+            nodes.remove_node(lost, allow_graceful=False)
+            if large:
+                (tmp_path / "go").touch()
+
+    def tidy_up():
+        assert eventually(lambda: not any(alive(int(path.stem)) for path in tmp_path.glob("*.pid")))
+        # Who is killed cannot.
+        shutil.rmtree(folders.pop())
+        for path in [*tmp_path.glob("*.*"), tmp_path / "go"]:
+            path.unlink(missing_ok=True)
+
+    (record,) = send(there.now(), project, "slow", tell=lose, notice=notices.append)
+    assert len(large) == len(notices) == 1 and " was lost (" in notices[0]
+    assert same(record, here(project, "slow"))
+    assert same(project.store.get(RunName("slow", "quick", "cpu")), record)
+    tidy_up()
+
+    # And with the last node that would do.
+    told = raised(list, send(there.now(), project, "slow", tell=lose, notice=notices.append))
+    assert "can run slow (quick, cpu), which needs 2 CPU" in told and " was lost (" in told and "add a" in told
+    assert large == [] and len(notices) == 2
+    tidy_up()
+
+
 def test_whoever_interrupts_keeps_what_is_finished_and_leaves_nothing_running(site, there, tmp_path):
     project = site({"snippets/slow.py": SLOW % str(tmp_path), "snippets/answer.py": ANSWER})
     sent = send(there, project, "slow", "answer")
@@ -339,7 +393,7 @@ def test_a_run_takes_what_its_snippet_needs(site):
     assert needs('{"cpus": 4}') == {"CPU": 4, "GPU": 0}
     assert needs('{"cpus": {"full": 4}}') == {"CPU": 1, "GPU": 0}
     assert needs('{"memory": {"quick": 2}}') == {"CPU": 1, "GPU": 0, "memory": 2e9}
-    assert "needs 'all' cpus" in raised(needs, '{"cpus": "all"}')
+    assert "NEEDS is not understood: {'cpus': 'all'}" in raised(needs, '{"cpus": "all"}')
 
 
 def test_what_no_node_has_is_refused_and_not_waited_for(site, there):
@@ -466,3 +520,24 @@ def test_the_command_runs_there_what_is_not_fresh(nodes, site):
     assert "ran     answer (quick, cpu)" in result.out and "fresh   other (quick, cpu)" in result.out
     assert "packed  2 records -> records.tar.gz" in result.out and project.exists("records.tar.gz")
     assert project.record("answer")["values"] == {"answer": 42}
+
+
+def test_a_cluster_that_is_lost_with_its_head_is_told_and_none_is_started_instead(site, tmp_path, monkeypatch):
+    # For how long Ray tries to come back, 30 seconds by itself.
+    monkeypatch.setenv("RAY_CLIENT_RECONNECT_GRACE_PERIOD", "2")
+    project = site({"snippets/slow.py": SLOW % str(tmp_path)})
+    with head_node() as lost:
+        processes = [each.process for kind in lost.head_node.all_processes.values() for each in kind]
+        try:
+            command = project.start("run", "slow", "--on", lost.client)
+            assert eventually(lambda: list(tmp_path.glob("*.pid"))), "it did not begin"
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+        _, err = command.communicate(timeout=60)
+    assert command.returncode == 1 and "Traceback" not in err
+    assert f"the connection to the cluster at {lost.client} was lost" in err and "start the cluster's head" in err
+    assert eventually(lambda: not any(alive(int(path.stem)) for path in tmp_path.glob("*.pid")))
+    (begun,) = tmp_path.glob("*.begun")
+    shutil.rmtree(Path(begun.read_text()).parent, ignore_errors=True)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import asrun
 from asrun.definitions import tree_digest
 from asrun.fingerprint import compare, file_digest, merge, reach
+from asrun.model import RunName
 from harness import Site
 
 SNIPPET = '''\
@@ -190,6 +191,59 @@ def test_two_pieces_of_code_have_one_digest_exactly_when_they_are_the_same_code(
 )
 def test_small_differences_are_differences(one, other):
     assert tree_digest(ast.parse(one)) != tree_digest(ast.parse(other))
+
+
+PMAP = """\
+import os
+
+
+def pmap(function, items):
+    return [function(item) for item in items]
+"""
+
+
+@pytest.mark.parametrize(
+    ("imported", "called"),
+    [
+        ("from asrun.parallel import pmap", "pmap"),
+        ("import asrun.parallel", "asrun.parallel.pmap"),
+        ("import asrun.parallel as many", "many.pmap"),
+        ("from asrun import parallel", "parallel.pmap"),
+        ("from lab import pmap", "pmap"),
+        ("import lab", "lab.pmap"),
+    ],
+)
+def test_asrun_itself_does_not_count_even_where_its_code_is_the_projects(site, imported, called):
+    snippet = (
+        f'"""Why?"""\n{imported}\nSCALES = {{"quick": {{}}}}\n\n\ndef run():\n    return {{"x": {called}(abs, [1])}}\n'
+    )
+    lab = {"src/lab.py": "from asrun.parallel import pmap\n"}
+    # As for whoever has asrun installed and no code of it.
+    without = site({"snippets/ask.py": snippet, **lab}).reach("ask")
+    project = site({"snippets/ask.py": snippet, **lab, "src/asrun/__init__.py": "", "src/asrun/parallel.py": PMAP})
+    assert project.reach("ask") == without
+    assert "snippets/ask.py" in without and not any("asrun" in file for file in without)
+    project.edit("src/asrun/parallel.py", "function(item)", "function(-item)")
+    assert project.reach("ask") == without
+
+
+def test_a_record_does_not_depend_on_the_asrun_that_ran_it(site):
+    snippet = (
+        '"""Why?"""\nfrom asrun.parallel import pmap\nSCALES = {"quick": {}}\n\n\ndef half(x):\n    return x / 2\n\n\n'
+        'def run():\n    return {"halves": pmap(half, [1, 2])}\n'
+    )
+    project = site({"snippets/ask.py": snippet})
+    (project.folder / "src").mkdir(exist_ok=True)
+    (project.folder / "src/asrun").symlink_to(Path(asrun.__file__).parent)
+    result = project.run("run", "ask")
+    assert result.code == 0, result.text
+    record = project.store.get(RunName("ask", "quick", "cpu"))
+    assert record.values == {"halves": [0.5, 1.0]}
+    assert set(record.code) == {"snippets/ask.py"} and set(record.code["snippets/ask.py"]) == {"half", "run"}
+    assert (record.files, record.environment, record.not_imported) == ({}, {}, [])
+    assert (record.passed_by, record.reached_otherwise) == ({}, {})
+    (project.folder / "src/asrun").unlink()
+    assert project.run("status").code == 0
 
 
 # What counts, and how it is told

@@ -107,12 +107,41 @@ RUN = "\ndef run(): ...\n"
         ('"""Why?"""\nSCALES = {"quick": {}}\nNEEDS = "gpu"' + RUN, ["NEEDS is not understood: 'gpu'"]),
         ('"""Why?"""\nSCALES = {"quick": {}}\nNEEDS = {"minutes": "5"}' + RUN, ["NEEDS is not understood"]),
         ('"""Why?"""\nSCALES = {"quick": {}}\nNEEDS = {"minutes": {"quick": 0}}' + RUN, ["NEEDS is not understood"]),
+        (
+            '"""Why?"""\nSCALES = {"quick": {}}\nNEEDS = {"cpu": 4}' + RUN,
+            ["NEEDS is not understood", "did you mean cpus?"],
+        ),
         ('"""Why?"""\nSCALES = {"quick": {}}\nNEEDS = x' + RUN, ["answer.py:3: NEEDS must be made of literals"]),
     ],
 )
 def test_a_file_that_does_not_keep_the_contract_is_told_what_to_write(site, source, told):
     message = refused(site, source)
     assert all(part in message for part in told), message
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "-1", "1.5", "True", "'all'", "[4]", "{'quick': 0.5}", "{'quick': {'full': 4}}"]
+)
+def test_cpus_are_a_whole_number_and_whatever_else_is_told(site, value):
+    told = refused(site, f'"""Why?"""\nSCALES = {{"quick": {{}}}}\nNEEDS = {{"cpus": {value}}}{RUN}')
+    assert (
+        "answer.py:1: NEEDS is not understood: {'cpus': " in told and '"cpus": 4' in told and "a whole number" in told
+    )
+
+
+@pytest.mark.parametrize("name", ["minutes", "memory"])
+@pytest.mark.parametrize("value", ["0", "-1", "True", "'all'", "1e999", "{'quick': None}"])
+def test_minutes_and_memory_are_numbers_above_zero(site, name, value):
+    told = refused(site, f'"""Why?"""\nSCALES = {{"quick": {{}}}}\nNEEDS = {{"{name}": {value}}}{RUN}')
+    assert f"NEEDS is not understood: {{'{name}': " in told
+
+
+@pytest.mark.parametrize(
+    "needs",
+    [{"cpus": 4}, {"cpus": {"quick": 1, "full": 16}}, {"minutes": 0.5, "memory": {"quick": 8}, "gpu": None}, {}],
+)
+def test_needs_that_are_understood_are_kept_as_they_are(site, needs):
+    assert read(site, f'"""Why?"""\nSCALES = {{"quick": {{}}}}\nNEEDS = {needs}{RUN}').needs == needs
 
 
 @pytest.mark.parametrize("name", ["my-answer", "2nd", "class", "published", "a b"])

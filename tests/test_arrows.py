@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
 
 EDGES = {"asrun.mkdocs_plugin", "asrun.cli", "asrun.commands", "asrun.pytest_plugin"}
-SNIPPETS_MAY = {"dropoutlab", "numpy", "torch", "matplotlib", "sklearn", "scipy"} | sys.stdlib_module_names
+SNIPPETS_MAY = {"dropoutlab", "keras", "numpy", "torch", "matplotlib", "sklearn", "scipy"} | sys.stdlib_module_names
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import yaml
 from asrun.errors import AsrunError
 from asrun.model import Where
 
-__all__ = ["OPTIONS", "Project", "find_project"]
+__all__ = ["OPTIONS", "Project", "find_project", "project_around", "read_project"]
 
 OPTIONS: dict[str, Any] = {
     "snippets": "snippets",
@@ -121,6 +121,22 @@ def read_project(root: Path) -> Project:
         ) from error
     if not isinstance(settings, dict):
         raise AsrunError("mkdocs.yml must hold settings by name", where=where, remedy="write site_name: My site")
+    return _project(root, settings)
+
+
+def project_around(start: Path | None = None) -> Project:
+    """Return the project that a folder belongs to; where there is none, the folder itself with every option by default.
+
+    For hosts other than MkDocs, which may have no mkdocs.yml.
+    """
+    start = (start or Path.cwd()).resolve()
+    if any((folder / "mkdocs.yml").is_file() for folder in (start, *start.parents)):
+        return find_project(start)
+    return _project(start, {"plugins": ["asrun"]})
+
+
+def _project(root: Path, settings: dict[str, Any]) -> Project:
+    where = Where("mkdocs.yml")
     options = dict(OPTIONS)
     plugins = settings.get("plugins") or []
     # MkDocs takes a list of plugins, or a mapping from their names to their options.

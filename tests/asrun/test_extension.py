@@ -58,6 +58,13 @@ def test_ten_lines_of_plain_markdown_are_enough(coin, monkeypatch):
     assert text_of(html) == "Tossed 12\u202f345 times."
 
 
+def test_no_mkdocs_yml_is_needed(coin, monkeypatch):
+    (coin.folder / "mkdocs.yml").unlink()
+    monkeypatch.chdir(coin.folder)
+    html = markdown.Markdown(extensions=["asrun"]).convert("Tossed {{ coin.tosses }} times [@one2014].")
+    assert text_of(html) == "Tossed 12\u202f345 times (Hinton and Krizhevsky 2014)."
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

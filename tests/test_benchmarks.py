@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from benchmarks import observing, site, trainer
+from benchmarks import observing, peers, site, trainer
 
 TINY = trainer.Work("tiny", 3, (6, 5, 5, 4), 24, 1, 8)
 
@@ -55,3 +55,14 @@ def test_a_generated_site_is_compared_with_the_same_pages_of_mkdocs_alone(tmp_pa
             site.article(tmp_path / name / "site" / f"page-{n:02}" / "index.html") for name in ("asrun", "mkdocs")
         )
         assert re.sub(r">\s+<", "><", one).split() == re.sub(r">\s+<", "><", other).split()
+
+
+def test_an_edit_of_a_helper_runs_every_snippet_again_and_leaves_no_page_stale(tmp_path, monkeypatch):
+    nobody = peers.Peer(peers.write_asrun, (), "", ("./there-is-no-such-folder",))
+    monkeypatch.setitem(peers.PEERS, "nobody", nobody)
+    told = peers.measure(["asrun", "nobody"], 1, tmp_path)
+    ours = told["peers"]["asrun"]
+    assert (ours["ran_again"], ours["edit_ran"], ours["edit_stale"]) == (0, 6, 0)
+    assert ours["no_change_ratio"] == 1 and ours["cold"] > 0
+    assert list(told["left_out"]) == ["nobody"] and told["left_out"]["nobody"]
+    peers.tell(told)

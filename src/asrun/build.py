@@ -17,6 +17,8 @@ from typing import Any
 from asrun import freshness, notebook, runner
 from asrun.context import Context
 from asrun.errors import AsrunError, Problems
+from asrun.fingerprint import Sources
+from asrun.key import sources
 from asrun.model import Condition, Record, RunName, Snippet, State, Where
 from asrun.pages import Read, read_all
 from asrun.project import Project
@@ -76,21 +78,26 @@ def bring_up_to_date(
         For each record: its name, the condition that it was found in, and the seconds that it took to mend (0: none).
     """
     snippets = {snippet.name: snippet for snippet in list_snippets(project)}
+    read: Sources | None = None
     for name, condition in freshness.conditions(project, store).items():
         record, seconds = store.get(name), 0.0
         if condition.state in (State.MISSING, State.STALE) and run:
             snippet = snippets[name.snippet]
             device = runner.choose_device(snippet, name.device if record else None)
             record = make_record(project, store, snippet, name.scale, device, tell)
+            # A run may take hours, in which its author goes on writing: what drawings depend on is read anew.
+            read = None
             seconds = record.provenance.seconds
         elif condition.state is State.FAILED and run and not (record and record.damaged):
             raise AsrunError(
                 f"{name} {condition}", remedy=f"mend it, then: asrun run {name.snippet} --scale {name.scale}"
             )
         elif condition.state is State.FRESH and record and run:
-            drawing = freshness.drawing_condition(project, snippets[name.snippet], record)
+            read = read or sources(project)
+            drawing = freshness.drawing_condition(project, snippets[name.snippet], record, read=read)
             if drawing.state is not State.FRESH:
                 draw(project, store, snippets[name.snippet], record, tell)
+                read = None
                 condition = Condition(State.FRESH, f"figures redrawn: {drawing.reason}")
         yield str(name), condition, seconds
     for path in notebook.list_notebooks(project):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import subprocess
 import sys
@@ -81,7 +82,11 @@ def test_a_deck_is_made_of_the_same_records_with_the_same_markdown(coin):
 @pytest.mark.parametrize(
     ("path", "text", "told"),
     [
-        ("docs/next.md", "# Next\n\n{{ coin.toses }}\n", "docs/next.md:3:1: coin (quick, cpu) has no value called toses"),
+        (
+            "docs/next.md",
+            "# Next\n\n{{ coin.toses }}\n",
+            "docs/next.md:3:1: coin (quick, cpu) has no value called toses",
+        ),
         (
             "docs/next.md",
             "# Next\n\n/// claim | Never.\ncoin.tosses < 5\n///\n",
@@ -205,3 +210,21 @@ def test_what_is_not_needed_is_not_loaded_to_build():
     code = "import sys, asrun.commands.build; print('rich' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout == "False\n", done.stderr
+
+
+def test_loading_a_command_starts_no_threads_and_leaves_the_environment_to_what_it_runs():
+    code = (
+        "import os, asrun.commands.build, psutil; "
+        "print(psutil.Process().num_threads(), 'numpy' in __import__('sys').modules, dict(os.environ) == before)"
+    )
+    environment = {name: text for name, text in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    code = f"import os; before = dict(os.environ); {code}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment)
+    assert done.stdout == "1 True True\n", done.stderr
+
+
+def test_threads_are_as_many_as_were_asked_for():
+    code = "import os, asrun.commands.build; print(os.environ['OPENBLAS_NUM_THREADS'])"
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment)
+    assert done.stdout == "2\n", done.stderr

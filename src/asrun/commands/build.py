@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import click
-from rich.markup import escape
 
-from asrun.commands.console import out, progress
+from asrun.commands.console import escape, out, progress
 from asrun.formats import format_seconds, plural
 from asrun.model import Condition, State
 from asrun.project import find_project

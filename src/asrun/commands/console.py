@@ -2,23 +2,120 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TextIO
 
-from rich.console import Console
-from rich.markup import escape
-from rich.status import Status
-
-from asrun.formats import format_seconds
 from asrun.model import Condition, Record, State
 
-__all__ = ["cost", "err", "out", "progress", "state"]
 
-# Piped output is for programs and logs: nothing is folded there.
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+@contextmanager
+def _without_threads() -> Iterator[None]:
+    """Let NumPy start no threads when it is loaded: that takes longer than all the rest of it.
+
+    A command reads records and multiplies no matrices. What it runs is in other processes, whose environment is as it
+    was.
+    """
+    name = "OPENBLAS_NUM_THREADS"
+    if name in os.environ or "numpy" in sys.modules:
+        yield
+        return
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
+with _without_threads():
+    from asrun.formats import format_seconds
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["cost", "err", "escape", "out", "progress", "state"]
+
+_TAG = re.compile(r"(\\*)(\[[a-z#/@][^[]*?])")
+"""What Rich takes for a tag, and the backslashes before it."""
+
+_CONTROLS = dict.fromkeys((7, 8, 11, 12, 13))
+"""What would move a terminal's cursor or ring its bell, were a log shown there."""
+
+_COLOURED_ANYWAY = ("FORCE_COLOR", "TTY_COMPATIBLE")
+"""Variables by which Rich is told that a pipe ends in something that shows colours."""
+
+
+def escape(text: str) -> str:
+    """Return text in which nothing is taken for a tag."""
+    escaped = _TAG.sub(r"\1\1\\\2", text)
+    return escaped + "\\" if escaped.endswith("\\") and not escaped.endswith("\\\\") else escaped
+
+
+def without_tags(text: str) -> str:
+    """Return what Rich would print of marked text where there are no colours."""
+    if "[" not in text:
+        return text
+    made, at = "", 0
+    for tag in _TAG.finditer(text):
+        backslashes, escaped = divmod(len(tag[1]), 2)
+        # Between tags a bracket may be escaped though it starts none.
+        made += text[at : tag.start()].replace("\\[", "[") + "\\" * backslashes + (tag[2] if escaped else "")
+        at = tag.end()
+    return made + text[at:].replace("\\[", "[")
+
+
+class Output:
+    """Where a command prints to. Rich, which takes a while to load, is loaded only where it has something to do.
+
+    Arguments:
+        stderr: Whether this is standard error.
+    """
+
+    def __init__(self, *, stderr: bool = False):
+        self.stderr = stderr
+
+    @property
+    def stream(self) -> TextIO:
+        """What the name stands for now: tests and hosts put others in its place."""
+        return sys.stderr if self.stderr else sys.stdout
+
+    @cached_property
+    def rich(self) -> Console:
+        from rich.console import Console
+
+        # Piped output is for programs and logs: nothing is folded there.
+        width = None if self.stderr or self.stream.isatty() else 240
+        return Console(stderr=self.stderr, highlight=False, soft_wrap=True, emoji=False, width=width)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether colours are shown, and lines can be written over."""
+        if not self.stream.isatty() and not any(os.environ.get(name) for name in _COLOURED_ANYWAY):
+            return False
+        return self.rich.is_terminal
+
+    @property
+    def width(self) -> int:
+        return self.rich.width
+
+    def print(self, what: Any, *, markup: bool = True, style: str | None = None) -> None:
+        """Print a line of text, with Rich's tags in it if `markup`, or anything else that Rich can show."""
+        if not isinstance(what, str) or self.is_terminal:
+            self.rich.print(what, markup=markup, style=style)
+            return
+        text = without_tags(what) if markup else what
+        stream = self.stream
+        stream.write(text.translate(_CONTROLS) + "\n")
+        # In order with what others write, and told while it happens.
+        stream.flush()
+
+
+out, err = Output(), Output(stderr=True)
 
 _COLOURS = {
     State.FRESH: "green",
@@ -45,7 +142,9 @@ def progress() -> Iterator[Callable[[str, str], None]]:
             news.pop(name, None)
         status.update("\n".join(_line(each, *told) for each, told in news.items()))
 
-    with Status("", console=err, spinner="dots") as status:
+    from rich.status import Status
+
+    with Status("", console=err.rich, spinner="dots") as status:
         yield tell
 
 

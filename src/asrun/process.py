@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from asrun.errors import AsrunError
 from asrun.key import folders
 from asrun.model import RunName, Snippet, Where
@@ -162,6 +160,9 @@ def _wait(
 
 def _memory(pid: int) -> int:
     """Return the bytes that a process and all that it started hold in memory."""
+    # Imported here: a build that runs nothing has no need of it.
+    import psutil
+
     total = 0
     with suppress(psutil.Error):
         process = psutil.Process(pid)

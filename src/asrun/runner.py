@@ -15,8 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from asrun import codec, needs
 from asrun.errors import AsrunError
 from asrun.fingerprint import Observed, PassedBy, Reading, merge
@@ -71,6 +69,9 @@ def limits(snippet: Snippet, scale: str, project: Project, *, at_once: int = 1) 
     minutes, memory, cpus = (needs.need(snippet, name, scale) for name in ("minutes", "memory", "cpus"))
     cores = os.cpu_count() or 1
     threads = max(1, min(cores // at_once, int(cpus or cores))) if cpus or at_once > 1 else None
+    # Imported here: a build that runs nothing has no need of it.
+    import psutil
+
     free = psutil.virtual_memory().available
     return Limits(60 * (minutes or project.minutes), 1e9 * memory if memory else 0.9 * free, threads)
 

@@ -15,6 +15,7 @@ from typing import Any
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 
+from asrun.observe import Calls
 from asrun.watch import Watch, device, end_with_parent, modules, versions
 
 __all__ = ["main"]
@@ -23,13 +24,19 @@ __all__ = ["main"]
 class _WatchedKernel(IPythonKernel):
     request: dict[str, Any]
     watch: Watch
+    calls: Calls
 
     # IPython's kernel answers at once, its base class later: both are accepted.
     def do_shutdown(self, restart: bool) -> Any:
+        inside, folders = self.request["inside"], self.request["folders"]
         report = {
-            "opened": self.watch.data_files(inside=self.request["inside"]),
-            "modules": modules(self.request["folders"]),
-            "versions": versions(self.request["folders"], also=[self.shell.user_ns if self.shell else {}]),
+            "opened": self.watch.data_files(inside),
+            "absent": self.watch.absent_files(inside),
+            "listed": self.watch.listed_folders(inside),
+            "variables": self.watch.variables,
+            "calls": self.calls.told(),
+            "modules": modules(folders),
+            "versions": versions(folders, also=[self.shell.user_ns if self.shell else {}]),
         } | device()
         Path(self.request["out"], "report.json").write_text(json.dumps(report), "utf-8")
         return super().do_shutdown(restart)
@@ -42,16 +49,19 @@ def main(request_file: str, arguments: list[str]) -> None:
         request_file: JSON with "out", "folders" (the project's modules) and "inside" (where its data may be).
         arguments: For IPython's kernel.
     """
-    end_with_parent(os.dup(0))
+    request = json.loads(Path(request_file).read_text("utf-8"))
+    end_with_parent(os.dup(0), Path(request["out"]))
     # A cell's own children must not wait for what nobody will type.
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     app = IPKernelApp.instance(kernel_class=_WatchedKernel)
     app.initialize(arguments)
-    app.kernel.request = json.loads(Path(request_file).read_text("utf-8"))
+    app.kernel.request = request
     # Not sooner: what IPython reads to start decides nothing.
-    app.kernel.watch = Watch()
+    app.kernel.calls = Calls(request["folders"])
+    assert app.shell, "it was initialised"
+    app.kernel.watch = Watch(request["folders"], app.shell.user_global_ns)
     app.start()
 
 

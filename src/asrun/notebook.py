@@ -5,34 +5,40 @@
     .asrun/labs/turn-the-knob.ipynb                what a page shows and a reader downloads: the prose of the first,
                                                    the outputs of the second
 
-A notebook is fresh by the rules of snippets: while its code cells, the project's definitions that they reach and the
-data files that they opened are the same. Prose, comments and formatting may change freely.
+A notebook is fresh by the rules of snippets: while its code cells, the project's definitions that they reach and were
+not seen to pass by, the data that they were seen to read and the environment variables that they asked for are the
+same. Prose, comments and formatting may change freely. A run that failed is remembered until its code changes.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import html
 import io
+import json
+import os
 import tempfile
 import tokenize
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from asrun import freshness, ipynb, notebook_process, runner
 from asrun.definitions import tree_digest
 from asrun.errors import AsrunError
-from asrun.fingerprint import compare, merge, reach
+from asrun.fingerprint import Observed, PassedBy, Reading, compare, merge, reach
 from asrun.ipynb import Document
-from asrun.key import data_digests, unreached
+from asrun.key import data_digests, unreached, variable_digest, variable_digests
 from asrun.model import Condition, Digests, State, Where
 from asrun.project import Project
-from asrun.store import write_whole
+from asrun.store import alone_in, write_whole
 
 __all__ = ["condition", "execute", "executed", "list_notebooks", "run_downloaded"]
 
 REMEDY = "run it: asrun run --labs"
+MEND = "mend it, then: asrun run --labs"
 CHECK = "check"
 """The tag of cells whose printed output must be the same for every reader."""
 
@@ -61,21 +67,31 @@ def execute(project: Project, path: Path, listener: Callable[[str], None]) -> Pa
         The record.
 
     Raises:
-        AsrunError: when a cell raises, or it does not end in time.
+        AsrunError: when a cell raises, or it does not end in time; remembered until its code changes.
         KeyboardInterrupt: after everything it started has been ended.
     """
+    notebook_process.require()
     name = project.relative(path)
     document = ipynb.read(path, name)
     # Digests are taken before the run: an edit while it runs must leave the record stale, not wrong.
-    before = _code(project, path, document)
-    report = notebook_process.run(document, name, folders=project.sources, root=project.root, listener=listener,
-                                  minutes=project.minutes, log=project.cache / "logs" / f"{path.stem}.txt")  # fmt: skip
+    cells = _cells(name, document)
+    with _joined(path, name, document) as entry:
+        reading = Reading(entry, _ALL, folders=project.sources, root=project.root)
+    given = [os.environ.get(variable) for variable in project.data_variables]
+    data = [Path(os.path.abspath(folder)) for folder in given if folder]
+    try:
+        report = notebook_process.run(document, name, folders=project.sources, root=project.root, data=data,
+                                      minutes=project.minutes, listener=listener,
+                                      log=project.cache / "logs" / f"{path.stem}.txt")  # fmt: skip
+    except AsrunError as error:
+        note = {"what": error.what.split("\n")[0]} | _attempted(project, cells | _named(reading.reached()))
+        # Where not even that can be written, the failure itself is still what is told.
+        with contextlib.suppress(OSError):
+            _write(_note(project, path), json.dumps(note).encode())
+        raise
     document["metadata"] = _METADATA | {
         "asrun": {
-            "key": {
-                "code": before | unreached(project, {project.root / file for file in before}, report["modules"]),
-                "files": data_digests(project, {"opened": report["opened"]}),
-            },
+            "key": _key(project, cells, reading, report),
             # Nothing that differs from one execution to the next: a record that says the same is the same file.
             "provenance": {
                 "device": report["device"],
@@ -86,8 +102,41 @@ def execute(project: Project, path: Path, listener: Callable[[str], None]) -> Pa
             "seal": ipynb.seal(document),
         }
     }
-    write_whole(_record(project, path), ipynb.dumps(document))
+    _write(_record(project, path), ipynb.dumps(document))
+    _note(project, path).unlink(missing_ok=True)
     return _record(project, path)
+
+
+def _key(project: Project, cells: dict[str, Digests], reading: Reading, report: dict[str, Any]) -> dict[str, Any]:
+    """Return what decides a record: what its code can reach, and what the run was seen to read and to pass by."""
+    reached, passed_by = reading.reached(), PassedBy()
+    if report["calls"]:
+        reached, passed_by = reading.observed(_observed(report))
+    return {
+        "code": cells | merge(_named(reached), unreached(project, reading.entered(), report["modules"])),
+        "files": data_digests(project, report),
+        "environment": variable_digests(project, report["variables"]),
+        "passed_by": passed_by.functions,
+        "not_imported": passed_by.modules,
+        "reached_otherwise": passed_by.reached_otherwise,
+    }
+
+
+def _observed(report: dict[str, Any]) -> Observed:
+    watched, called = (
+        {Path(file): set(labels) for file, labels in report["calls"][kind].items()} for kind in ("watched", "called")
+    )
+    return Observed(watched, called, set(map(Path, report["modules"])))
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole, and sweep away what processes left behind that were killed while they wrote."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with alone_in(path.parent) as alone:
+        # While nobody else can be writing, these are of processes that are gone.
+        for left in list(path.parent.glob(".*.part")) if alone else ():
+            left.unlink(missing_ok=True)
+        write_whole(path, data)
 
 
 _METADATA = {
@@ -99,19 +148,66 @@ _METADATA = {
 
 def condition(project: Project, path: Path) -> Condition:
     """Compare a notebook's record with its code, the project's code and the data as they are now."""
+    condition = _record_condition(project, path)
+    if condition.state in (State.MISSING, State.STALE) and (what := _noted_failure(project, path)):
+        return Condition(State.FAILED, f"the last run failed: {what}")
+    return condition
+
+
+def _record_condition(project: Project, path: Path) -> Condition:
     record = _read_record(project, path)
     if record is None:
         return Condition(State.MISSING, "never run")
     told = record["metadata"]["asrun"]
     if told["seal"] != ipynb.seal(record):
         return Condition(State.FAILED, "cells or outputs changed by hand: not what the run wrote")
-    before, now = told["key"]["code"], _code(project, path, ipynb.read(path, project.relative(path)))
-    # Modules that no name leads to were seen to be imported, and count whole.
-    also = [project.root / file for file in before if file not in now and (project.root / file).is_file()]
-    whole = reach(project.root, [], folders=project.sources, root=project.root, also=also) if also else {}
-    reasons = compare(before, merge(now, whole))
-    reasons += freshness.changed_files(project, told["key"]["files"])
+    key = told["key"]
+    reasons = compare(key["code"], _code_now(project, path, key))
+    reasons += freshness.changed_files(project, key["files"])
+    reasons += [
+        f"the environment variable {variable} changed"
+        for variable, digest in key.get("environment", {}).items()
+        if variable not in project.harmless_variables and variable_digest(os.environ.get(variable)) != digest
+    ]
     return Condition(State.STALE, "; ".join(reasons)) if reasons else Condition(State.FRESH)
+
+
+def _code_now(project: Project, path: Path, key: dict[str, Any]) -> dict[str, Digests]:
+    """Return what cells reach now, and the modules that the recorded run imported without being led there by name."""
+    before = key["code"]
+    # Records of before runs were watched passed nothing by.
+    without = PassedBy(
+        dict(key.get("passed_by", {})), list(key.get("not_imported", [])), dict(key.get("reached_otherwise", {}))
+    )
+    now = _code(project, path, without)
+    also = [project.root / file for file in before if file not in now and (project.root / file).is_file()]
+    if not also:
+        return now
+    whole = reach(project.root, [], folders=project.sources, root=project.root, also=also)
+    if all(before.get(file, {}).get(label) == digests[label] for file, digests in now.items() for label in digests):
+        # What names lead to is as it was: these modules were seen to be imported without that, and count whole.
+        return merge(now, whole)
+    # A module whose every definition is as it was counts as before, whether or not a name still leads to it.
+    return merge(now, {file: digests for file, digests in whole.items() if before.get(file) == digests})
+
+
+def _note(project: Project, path: Path) -> Path:
+    # In a folder of its own: a notebook may be called like a run of a snippet.
+    return project.cache / "failed" / "labs" / f"{path.stem}.json"
+
+
+def _noted_failure(project: Project, path: Path) -> str:
+    """Return what was told when the last run failed; an empty text when an author has changed something since."""
+    if not _note(project, path).is_file():
+        return ""
+    note = json.loads(_note(project, path).read_text("utf-8"))
+    same = all(note.get(part) == value for part, value in _attempted(project, _code(project, path)).items())
+    return str(note["what"]) if same else ""
+
+
+def _attempted(project: Project, code: dict[str, Digests]) -> dict[str, Any]:
+    """Return what an author changes to mend a run that failed."""
+    return {"code": code, "minutes": project.minutes}
 
 
 def executed(project: Project, *, allow_stale: bool = False) -> dict[Path, Path]:
@@ -132,7 +228,9 @@ def executed(project: Project, *, allow_stale: bool = False) -> dict[Path, Path]
         name, now = project.relative(path), condition(project, path)
         record = _read_record(project, path)
         if record is None or (now.state != State.FRESH and not allow_stale):
-            raise AsrunError(f"its outputs are {now}", where=Where(name), remedy=REMEDY)
+            raise AsrunError(
+                f"its outputs are {now}", where=Where(name), remedy=MEND if now.state == State.FAILED else REMEDY
+            )
         document = ipynb.read(path, name)
         recorded = list(zip(_digests(name, record), ipynb.code_cells(record), strict=True))
         for digest, cell in zip(_digests(name, document), ipynb.code_cells(document), strict=True):
@@ -148,7 +246,7 @@ def executed(project: Project, *, allow_stale: bool = False) -> dict[Path, Path]
         told = record["metadata"]["asrun"]["provenance"]
         document["metadata"] = _METADATA | {"asrun": {"provenance": told}}
         published[path] = project.cache / "labs" / path.name
-        write_whole(published[path], ipynb.dumps(document))
+        _write(published[path], ipynb.dumps(document))
     return published
 
 
@@ -203,18 +301,48 @@ def _read_record(project: Project, path: Path) -> Document | None:
     return document
 
 
-def _code(project: Project, path: Path, document: Document) -> dict[str, Digests]:
+def _code(project: Project, path: Path, without: PassedBy | None = None) -> dict[str, Digests]:
     """Return the digests of a notebook's code cells and of the project's definitions that they reach."""
     name = project.relative(path)
+    document = ipynb.read(path, name)
+    with _joined(path, name, document) as entry:
+        reached = reach(entry, [_ALL], folders=project.sources, root=project.root, without=without)
+    return _cells(name, document) | _named(reached)
+
+
+_ALL = "_all_cells"
+"""A function that reaches everything that the cells define and do."""
+_JOINED = ".joined.py"
+"""Ends the name of the file in which all cells are: no module is called so."""
+
+
+@contextlib.contextmanager
+def _joined(path: Path, name: str, document: Document) -> Iterator[Path]:
+    """Write the cells of a notebook into one module, in a folder that is deleted afterwards."""
     cells = [_python(cell["source"], name, number) for number, cell in enumerate(ipynb.code_cells(document), start=1)]
     with tempfile.TemporaryDirectory(prefix="asrun-") as folder:
-        joined = Path(folder).resolve() / path.with_suffix(".py").name
-        joined.write_text("\n".join(cells), "utf-8")
-        reached = reach(joined, [], folders=project.sources, root=project.root, also=[joined])
-    for shown in (joined.name, project.relative(joined)):
-        reached.pop(shown, None)
-    labels = {f"code cell {number}": digest for number, digest in enumerate(_digests(name, document), start=1)}
-    return {name: labels} | reached
+        entry = Path(folder).resolve() / f"{path.stem}{_JOINED}"
+        everything = f"def {_ALL}():\n    return globals()"
+        entry.write_text("\n".join([*map(_as_main, cells), everything]), "utf-8")
+        yield entry
+
+
+def _as_main(python: str) -> str:
+    """Return a cell in which `if __name__ == "__main__":` does not look like a guard: in a notebook it holds."""
+    tree = ast.parse(python)
+    conditions = [statement for statement in tree.body if isinstance(statement, ast.If)]
+    for condition in conditions:
+        condition.test = ast.Tuple([condition.test], ast.Load())
+    return ast.unparse(tree) if conditions else python
+
+
+def _named(reached: dict[str, Digests]) -> dict[str, Digests]:
+    """Return what was reached without the joined cells, which have digests of their own."""
+    return {file: digests for file, digests in reached.items() if not file.endswith(_JOINED)}
+
+
+def _cells(name: str, document: Document) -> dict[str, Digests]:
+    return {name: {f"code cell {number}": digest for number, digest in enumerate(_digests(name, document), start=1)}}
 
 
 def _digests(name: str, document: Document) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib.util
 import json
@@ -24,7 +23,20 @@ from asrun.model import Where
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
 
-__all__ = ["run"]
+__all__ = ["require", "run"]
+
+
+def require() -> None:
+    """See to it that what executes notebooks is installed.
+
+    Raises:
+        AsrunError: when it is not.
+    """
+    try:
+        import ipykernel  # noqa: F401
+        import nbclient  # noqa: F401
+    except ImportError as error:
+        raise AsrunError(f"notebooks need {error.name}", remedy="pip install nbclient ipykernel") from error
 
 
 def run(
@@ -34,6 +46,7 @@ def run(
     folders: Sequence[Path],
     root: Path,
     minutes: float,
+    data: Sequence[Path] = (),
     listener: Callable[[str], None] = lambda text: None,
     log: Path | None = None,
 ) -> dict[str, Any]:
@@ -45,34 +58,38 @@ def run(
         folders: Where modules are found besides the installed ones.
         root: The project's folder: data in it counts as opened, and outputs do not tell where it is.
         minutes: How long all of it may take.
+        data: Folders of data elsewhere: what is in them counts as opened, too.
         listener: Is called with what is being done.
         log: Where the traceback of a failure is kept.
 
     Returns:
-        The kernel's report: what it opened and imported, versions, device.
+        The kernel's report: what it opened, listed, looked for in vain, asked of the environment, called and imported;
+        versions, device.
 
     Raises:
         AsrunError: when a cell raises, the kernel dies, or it does not end in time.
         KeyboardInterrupt: after the kernel and all that it started have been ended.
     """
-    try:
-        import ipykernel  # noqa: F401
-        import nbformat
-        from jupyter_client.kernelspec import KernelSpecManager
-        from jupyter_client.manager import AsyncKernelManager
-        from nbclient import NotebookClient
-    except ImportError as error:
-        raise AsrunError(f"notebooks need {error.name}", remedy="pip install nbclient ipykernel") from error
+    require()
+    import nbformat
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from nbclient import NotebookClient
 
     at = _Place(ipynb.code_cells(document), listener)
-    with tempfile.TemporaryDirectory(prefix="asrun-lab-") as folder:
+    # A kernel that ends itself deletes its folder, too: whoever comes second finds less in it.
+    with tempfile.TemporaryDirectory(prefix="asrun-lab-", ignore_cleanup_errors=True) as folder:
         scratch = Path(folder).resolve()
         work = scratch / "work"
         work.mkdir()
         # A specification of our own: one that is installed by the name of python3 may be of another Python.
         spec = scratch / "kernels" / "asrun" / "kernel.json"
         spec.parent.mkdir(parents=True)
-        request = {"out": str(scratch), "folders": [str(each) for each in folders], "inside": [str(root)]}
+        request = {
+            "out": str(scratch),
+            "folders": [str(each) for each in folders],
+            "inside": [str(root), *map(str, data)],
+        }
         (scratch / "request.json").write_text(json.dumps(request), "utf-8")
         command = [sys.executable, "-m", "asrun.kernel", str(scratch / "request.json"), "-f", "{connection_file}"]
         spec.write_text(json.dumps({"argv": command, "display_name": "asrun", "language": "python"}), "utf-8")
@@ -94,8 +111,20 @@ def run(
             cell["execution_count"] = ran.execution_count
             cell["outputs"] = [_scrubbed(ipynb.plain_output(output), replaced) for output in _plain(ran.outputs)]
         if failure is None and (scratch / "report.json").is_file():
-            return json.loads((scratch / "report.json").read_text("utf-8"))
-        raise _told(failure, name, at, minutes, log, (scratch / "log.txt").read_text("utf-8", "replace"))
+            return _of_the_world(json.loads((scratch / "report.json").read_text("utf-8")), scratch)
+        said = ""
+        with contextlib.suppress(FileNotFoundError):
+            said = (scratch / "log.txt").read_text("utf-8", "replace")
+        raise _told(failure, name, at, minutes, log, said)
+
+
+def _of_the_world(report: dict[str, Any], scratch: Path) -> dict[str, Any]:
+    """Return a report without what is of the run alone: files in its own folder, variables that every run sets."""
+    for kind in ("opened", "absent", "listed"):
+        report[kind] = [path for path in report[kind] if not Path(path).is_relative_to(scratch)]
+    variables = report["variables"].items()
+    report["variables"] = {name: value for name, value in variables if os.environ.get(name) == value}
+    return report
 
 
 class _Place:
@@ -157,6 +186,9 @@ def _follow(client: Any, manager: AsyncKernelManager, options: dict[str, Any], s
                 await manager.shutdown_kernel(now=True)
 
     def work() -> None:
+        # Imported here: few builds execute a notebook, and it takes a while to load.
+        import asyncio
+
         try:
             asyncio.run(execute())
         except BaseException as error:
@@ -174,11 +206,12 @@ def _follow(client: Any, manager: AsyncKernelManager, options: dict[str, Any], s
             return TimeoutError()
         return errors[0] if errors else None
     finally:
-        os.close(write_end)
-        os.close(read_end)
+        # Before the pipe is closed: a kernel that ends itself would take what it printed with it.
         for group in groups if hasattr(os, "killpg") else ():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
+        os.close(write_end)
+        os.close(read_end)
         thread.join(10)
 
 

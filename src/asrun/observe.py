@@ -39,7 +39,7 @@ class Calls:
 
     def __init__(self, folders: Sequence[str]):
         self.folders = list(folders)
-        self._marks: dict[str, tuple[list[str], list[bool]]] = {}
+        self._marks: dict[str, list[tuple[list[str], list[bool]]]] = {}
         self._elsewhere = False
         self._modules = {path.stem for folder in map(Path, folders) if folder.is_dir() for path in folder.iterdir()}
         sys.meta_path.insert(0, _Finder(self))
@@ -54,11 +54,8 @@ class Calls:
         if self._elsewhere or any(module in sys.modules for module in _PARALLEL):
             return None
         return {
-            "watched": {file: labels for file, (labels, _) in self._marks.items()},
-            "called": {
-                file: [label for label, mark in zip(labels, marks, strict=True) if mark]
-                for file, (labels, marks) in self._marks.items()
-            },
+            "watched": {file: _watched(loads) for file, loads in self._marks.items()},
+            "called": {file: _called(loads) for file, loads in self._marks.items()},
         }
 
     def instrument(self, file: str, tree: ast.Module) -> list[bool]:
@@ -73,7 +70,8 @@ class Calls:
                 statement.body.insert(1 if ast.get_docstring(statement, clean=False) is not None else 0, mark)
                 labels.append(statement.name)
         marks = [False] * len(labels)
-        self._marks[file] = (labels, marks)
+        # A module may be loaded again: what was called before counts.
+        self._marks.setdefault(file, []).append((labels, marks))
         return marks
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -85,6 +83,18 @@ class Calls:
             words = [os.fsdecode(word) if isinstance(word, (str, bytes, os.PathLike)) else "" for word in command]
             if "python" in str(arguments[0]) + words[0]:
                 self._elsewhere |= any(name in word for name in self._modules for word in words)
+
+
+def _watched(loads: list[tuple[list[str], list[bool]]]) -> list[str]:
+    """List the functions that were watched each time that their module was loaded."""
+    first, *others = (labels for labels, _ in loads)
+    return [label for label in first if all(label in labels for labels in others)]
+
+
+def _called(loads: list[tuple[list[str], list[bool]]]) -> list[str]:
+    """List the functions that were called, whichever time their module was loaded."""
+    called = [label for labels, marks in loads for label, mark in zip(labels, marks, strict=True) if mark]
+    return list(dict.fromkeys(called))
 
 
 class _Finder(importlib.machinery.PathFinder):

@@ -25,17 +25,20 @@ class Watch:
 
     Arguments:
         folders: Where the project's own modules are: only variables that they ask for are noted.
+        namespace: The globals of code of the project's own that is in no file: a notebook's cells.
     """
 
-    def __init__(self, folders: Iterable[str] = ()) -> None:
+    def __init__(self, folders: Iterable[str] = (), namespace: dict[str, Any] | None = None) -> None:
         self.opened: set[str] = set()
         self.listed: set[str] = set()
         self.absent: set[str] = set()
         self.variables: dict[str, str | None] = {}
         self._written: set[str] = set()
-        self._folders = tuple(folders)
+        self._folders, self._namespace = tuple(folders), namespace
+        # As it was given: what the run sets itself decides nothing.
+        self._environment = dict(os.environ)
         sys.addaudithook(self._hook)
-        if self._folders:
+        if self._folders or namespace is not None:
             self._watch_environment()
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -63,8 +66,7 @@ class Watch:
 
         def watched(environment: Any, name: Any) -> Any:
             if isinstance(name, str) and name not in self.variables and self._asked_by_project():
-                self.variables[name] = None
-                self.variables[name] = original(environment, name)
+                self.variables[name] = self._environment.get(name)
             return original(environment, name)
 
         kind.__getitem__ = watched  # type: ignore[method-assign]
@@ -74,6 +76,8 @@ class Watch:
         frame = sys._getframe(2)
         while frame.f_back and Path(frame.f_code.co_filename).name in _MAPPINGS:
             frame = frame.f_back
+        if self._namespace is not None and frame.f_globals is self._namespace:
+            return True
         return is_own(frame.f_code.co_filename, self._folders)
 
     def data_files(self, inside: Iterable[str] = ()) -> list[str]:

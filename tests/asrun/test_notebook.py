@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from asrun import notebook
 from asrun.errors import AsrunError
 from asrun.model import State
 from asrun.project import read_project
+from asrun.store import alone_in
 
 pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
@@ -207,18 +210,22 @@ def test_the_kernel_ends_when_whoever_started_it_is_killed(tmp_path):
         f"notebook.execute(read_project(Path({str(tmp_path)!r})), Path({str(lab.path)!r}), print)"
     )
     source = str(Path(notebook.__file__).parents[1])
-    parent = subprocess.Popen(
-        [sys.executable, "-c", script],
-        env=os.environ | {"MARK": mark, "PYTHONPATH": source},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(lambda: any(b"sleep 60" in told for told in processes_with(mark)), 30)
-    finally:
-        parent.kill()
-        parent.wait()
-    wait_for(lambda: not processes_with(mark))
+    # A short name: in it are sockets, whose names have to be short.
+    with tempfile.TemporaryDirectory(prefix="lab") as temporary:
+        parent = subprocess.Popen(
+            [sys.executable, "-c", script],
+            env=os.environ | {"MARK": mark, "PYTHONPATH": source, "TMPDIR": temporary},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            wait_for(lambda: any(b"sleep 60" in told for told in processes_with(mark)), 30)
+            assert list(Path(temporary).glob("asrun-*"))
+        finally:
+            parent.kill()
+            parent.wait()
+        wait_for(lambda: not processes_with(mark))
+        assert not list(Path(temporary).glob("asrun-*"))
 
 
 def test_a_kernel_that_dies_is_told(tmp_path):
@@ -293,6 +300,325 @@ def test_what_is_not_a_notebook_is_told(lab):
     lab.path.write_text("{", "utf-8")
     with pytest.raises(AsrunError, match="cannot be read"):
         lab.condition()
+
+
+# What it was seen to do
+
+TOOLS = '''
+"""Tools."""
+
+from bottom import one
+
+
+def top(x):
+    """Start here."""
+    return middle(x)
+
+
+def middle(x):
+    return one() + x
+
+
+def mentioned():
+    return only_mentioned()
+
+
+def only_mentioned():
+    return 0
+
+
+def sly_tool():
+    return 5
+'''
+
+SEEN = {
+    "mkdocs.yml": "plugins:\n  - asrun:\n      data_variables: [ASK_DATA]\n      harmless_variables: [ASK_CACHE]\n",
+    "data/settings.json": '{"factor": 2}',
+    "data/other.json": '{"factor": 3}',
+    "data/points/one.txt": "1",
+    "src/tools.py": TOOLS,
+    "src/bottom.py": "def one():\n    return deepest() + 1\n\n\ndef deepest():\n    return 1\n",
+    "src/branch.py": "def add():\n    return 1\n",
+    "src/plugin.py": "def value():\n    return 4\n",
+}
+
+LOOKING = [
+    markdown("# Looking around"),
+    code(
+        "import importlib, json, os, sys\nfrom pathlib import Path\n\nimport tools\n\n"
+        "data = Path(tools.__file__).parents[1] / 'data'\n"
+        "settings = json.loads((data / 'settings.json').read_text())\n"
+        "names = sorted(each.name for each in (data / 'points').iterdir())\n"
+        "far = (Path(os.environ['ASK_DATA']) / 'far.txt').read_text()\n"
+        "try:\n    override = (data / 'override.txt').read_text()\nexcept FileNotFoundError:\n    override = ''"
+    ),
+    code(
+        "# A comment.\n"
+        "if settings['factor'] == 2:\n    total = tools.top(1)\n"
+        "else:\n    import branch\n    total = branch.add() + tools.mentioned()\n"
+        "total += getattr(sys.modules['tools'], 'sly' + '_tool')() + importlib.import_module('plug' + 'in').value()"
+    ),
+    code("total * float(os.environ.get('ASK_FACTOR', '1')), os.getenv('ASK_CACHE'), os.environ['MPLBACKEND']"),
+]
+
+
+def looking(root, far):
+    """A project whose notebook looks at many things, and its data folder elsewhere."""
+    lab = Lab(root, LOOKING)
+    for name, text in SEEN.items():
+        lab.write(name, text)
+    far.mkdir()
+    (far / "far.txt").write_text("7")
+    lab.project, lab.far = read_project(root), far
+    return lab
+
+
+@pytest.fixture(scope="module")
+def looked(tmp_path_factory):
+    """The record of that notebook, executed once for many tests."""
+    lab = looking(tmp_path_factory.mktemp("looked"), tmp_path_factory.mktemp("elsewhere") / "far")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASK_DATA", str(lab.far))
+        lab.execute()
+    return lab
+
+
+@pytest.fixture
+def seen(looked, tmp_path, tmp_path_factory, monkeypatch):
+    """A project of one's own with that record in it, and its data folder somewhere else."""
+    mine = looking(tmp_path, tmp_path_factory.mktemp("elsewhere") / "far")
+    monkeypatch.setenv("ASK_DATA", str(mine.far))
+    mine.write("snippets/records/labs/x.ipynb", looked.record.read_text("utf-8"))
+    assert str(mine.condition()) == "fresh"
+    return mine
+
+
+def replace(name, old, new):
+    def edit(lab, monkeypatch):
+        text = (lab.root / name).read_text("utf-8")
+        assert old in text
+        lab.write(name, text.replace(old, new))
+
+    return edit
+
+
+def write(name, text):
+    return lambda lab, monkeypatch: lab.write(name, text)
+
+
+def setenv(name, value):
+    return lambda lab, monkeypatch: monkeypatch.setenv(name, value)
+
+
+STALE = {
+    "a data file": (write("data/settings.json", '{"factor": 3}'), "data/settings.json changed"),
+    "a data file is gone": (lambda lab, _: (lab.root / "data/settings.json").unlink(), "data/settings.json is gone"),
+    "a data file elsewhere": (lambda lab, _: (lab.far / "far.txt").write_text("8"), "$ASK_DATA/far.txt changed"),
+    "a file that was absent": (write("data/override.txt", ""), "data/override.txt has appeared"),
+    "a folder": (write("data/points/two.txt", ""), "data/points/ lists other names"),
+    "a variable": (setenv("ASK_FACTOR", "2"), "the environment variable ASK_FACTOR changed"),
+    "a helper": (replace("src/tools.py", "one() + x", "x + one()"), "src/tools.py: middle changed"),
+    "a helper's helper": (replace("src/bottom.py", "deepest() + 1", "deepest() + 2"), "src/bottom.py: one changed"),
+    "its helper": (replace("src/bottom.py", "    return 1\n", "    return 2\n"), "src/bottom.py: deepest changed"),
+    "a computed name": (replace("src/tools.py", "return 5", "return 6"), "src/tools.py: sly_tool changed"),
+    "a computed module": (replace("src/plugin.py", "4", "5"), "src/plugin.py: value changed"),
+    "a cell": (replace("docs/labs/x.ipynb", "tools.top(1)", "tools.top(2)"), "docs/labs/x.ipynb: code cell 2 changed"),
+}
+
+FRESH = {
+    "a data file that it never read": write("data/other.json", '{"factor": 4}'),
+    "what is in a file that it only listed": write("data/points/one.txt", "2"),
+    "a function that it mentions and never calls": replace("src/tools.py", "return only_mentioned()", "return 2"),
+    "what only that function calls": replace("src/tools.py", "return 0", "return 1"),
+    "a module that it never imports": write("src/branch.py", "def add():\n    return 2\n"),
+    "a comment in a helper": replace("src/bottom.py", "def one", "# One.\ndef one"),
+    "a docstring": replace("src/tools.py", "Start here.", "Start."),
+    "a comment in a cell": replace("docs/labs/x.ipynb", "# A comment.", "# Another."),
+    "prose": replace("docs/labs/x.ipynb", "Looking around", "Looking"),
+    "a harmless variable": setenv("ASK_CACHE", "1"),
+    "a variable that it never asked for": setenv("ASK_NOTHING", "1"),
+    "a variable that every run sets": setenv("MPLBACKEND", "agg"),
+}
+
+
+@pytest.mark.parametrize(("edit", "reason"), STALE.values(), ids=STALE)
+def test_what_it_was_seen_to_use_makes_it_stale(seen, monkeypatch, edit, reason):
+    edit(seen, monkeypatch)
+    assert str(seen.condition()) == f"stale: {reason}"
+
+
+@pytest.mark.parametrize("edit", FRESH.values(), ids=FRESH)
+def test_what_it_was_seen_to_pass_by_does_not(seen, monkeypatch, edit):
+    edit(seen, monkeypatch)
+    assert str(seen.condition()) == "fresh"
+
+
+def test_the_key_holds_no_value_of_a_variable_and_nothing_of_the_run_itself(looked):
+    key = json.loads(looked.record.read_text("utf-8"))["metadata"]["asrun"]["key"]
+    assert key["environment"] == {"ASK_FACTOR": "not set"}
+    assert set(key["files"]) == {"data/settings.json", "data/points/", "data/override.txt", "$ASK_DATA/far.txt"}
+    assert key["not_imported"] == ["src/branch.py"]
+    assert key["reached_otherwise"] == {"src/tools.py": ["sly_tool"]}
+    assert key["passed_by"] == {"src/tools.py": ["mentioned"]}
+
+
+def test_a_key_of_before_anything_was_observed_is_understood(lab):
+    record = json.loads(lab.record.read_text("utf-8"))
+    key = record["metadata"]["asrun"]["key"]
+    record["metadata"]["asrun"]["key"] = {"code": key["code"], "files": key["files"]}
+    lab.record.write_text(json.dumps(record), "utf-8")
+    assert str(lab.condition()) == "fresh"
+    lab.write("src/helper.py", HELPER.replace("2 * x", "x + x"))
+    assert str(lab.condition()) == "stale: src/helper.py: double changed"
+
+
+def test_a_variable_that_a_cell_sets_itself_does_not_make_it_stale(tmp_path):
+    lab = Lab(tmp_path, [code("import os\nos.environ['ASK_OWN'] = '1'\nos.environ['ASK_OWN']")])
+    lab.execute()
+    assert str(lab.condition()) == "fresh"
+
+
+def test_files_that_it_wrote_itself_are_not_its_data(tmp_path):
+    source = "from pathlib import Path\nimport helper\nown = Path(helper.__file__).with_name('own.txt')\n"
+    lab = Lab(tmp_path, [code(source + "own.write_text('1')\nown.read_text()")])
+    lab.execute()
+    lab.write("src/own.txt", "2")
+    assert str(lab.condition()) == "fresh"
+
+
+def test_calls_before_a_module_is_loaded_again_count(tmp_path):
+    source = "import importlib\nimport helper\nhelper.double(1)\nimportlib.reload(helper)\nhelper.triple(1)"
+    lab = Lab(tmp_path, [code(source)])
+    lab.execute()
+    lab.write("src/helper.py", HELPER.replace("2 * x", "x + x"))
+    assert str(lab.condition()) == "stale: src/helper.py: double changed"
+
+
+def test_what_a_main_guard_uses_counts_since_a_notebook_is_main(tmp_path):
+    helper = HELPER + "\nclass Unit:\n    size = 1\n"
+    lab = Lab(
+        tmp_path, [code("import helper\nhelper.double(1)\nif __name__ == '__main__':\n    print(helper.Unit.size)")]
+    )
+    lab.write("src/helper.py", helper)
+    lab.execute()
+    assert str(lab.condition()) == "fresh"
+    lab.write("src/helper.py", helper.replace("size = 1", "size = 2"))
+    assert str(lab.condition()) == "stale: src/helper.py: Unit changed"
+
+
+def test_nothing_is_passed_by_when_other_processes_may_have_called_it(tmp_path):
+    source = (
+        "import os\nimport helper\nif os.environ.get('ASK_NEVER'):\n    helper.double(1)\n"
+        "if not os.fork():\n    os._exit(0)"
+    )
+    lab = Lab(tmp_path, [code(source)])
+    lab.execute()
+    lab.write("src/helper.py", HELPER.replace("2 * x", "x + x"))
+    assert str(lab.condition()) == "stale: src/helper.py: double changed"
+
+
+# A run that failed
+
+FAILING = [markdown("# Title"), code("import helper\nx = 0"), code("# divide\nhelper.double(1) / x")]
+FAILURE = "the last run failed: code cell 2 (# divide) raised ZeroDivisionError: division by zero"
+
+
+def failing(root):
+    lab = Lab(root, FAILING)
+    with pytest.raises(AsrunError):
+        lab.execute()
+    return lab
+
+
+def test_a_run_that_failed_is_remembered_until_its_code_changes(tmp_path):
+    lab = failing(tmp_path)
+    assert str(lab.condition()) == f"failed: {FAILURE}"
+    # Told by whoever comes next, too, who has not seen it fail.
+    assert str(Lab(tmp_path, FAILING).condition()) == f"failed: {FAILURE}"
+    lab.cells(markdown("# Other"), code("import helper  # a comment\nx = 0"), FAILING[2])
+    assert lab.condition().state == State.FAILED
+    lab.write("src/helper.py", HELPER.replace("2 * x", "x + x"))
+    assert str(lab.condition()) == "missing: never run"
+    lab.write("src/helper.py", HELPER)
+    lab.cells(FAILING[0], code("import helper\nx = 1"), FAILING[2])
+    assert str(lab.condition()) == "missing: never run"
+    lab.execute()
+    assert str(lab.condition()) == "fresh"
+    lab.cells(*FAILING)
+    assert lab.condition().state == State.STALE, "it was mended once: what failed before is of no use"
+
+
+def test_a_stale_record_whose_new_run_failed_is_failed_and_the_build_says_so(lab):
+    lab.cells(*FAILING)
+    assert lab.condition().state == State.STALE
+    before = lab.record.read_bytes()
+    with pytest.raises(AsrunError):
+        lab.execute()
+    assert str(lab.condition()) == f"failed: {FAILURE}"
+    assert lab.record.read_bytes() == before
+    with pytest.raises(AsrunError, match=r"failed: the last run failed: code cell 2 \(# divide\)") as told:
+        lab.published()
+    assert told.value.remedy == "mend it, then: asrun run --labs"
+    assert "**These outputs are failed.**" in "".join(lab.published(allow_stale=True)["cells"][1]["source"])
+    lab.cells(*CELLS)
+    assert str(lab.condition()) == "fresh"
+
+
+def test_more_minutes_are_another_attempt(tmp_path):
+    lab = Lab(tmp_path, [code("import time\ntime.sleep(60)")])
+    lab.write("mkdocs.yml", "plugins:\n  - asrun:\n      minutes: 0.05\n")
+    lab.project = read_project(tmp_path)
+    with pytest.raises(AsrunError):
+        lab.execute()
+    assert "did not end within 0.05 minutes" in str(lab.condition())
+    lab.write("mkdocs.yml", "plugins:\n  - asrun:\n      minutes: 1\n")
+    lab.project = read_project(tmp_path)
+    assert lab.condition().state == State.MISSING
+
+
+# A run that was killed
+
+
+def parts(lab):
+    return sorted(path.name for path in lab.record.parent.glob(".*"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a process while it writes")
+def test_what_a_run_left_that_was_killed_while_it_wrote_is_swept_away_by_the_next(tmp_path):
+    lab = Lab(tmp_path, [code("1")])
+    script = (
+        "import os, signal; from pathlib import Path\n"
+        "from asrun import notebook; from asrun.project import read_project\n"
+        "os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"notebook.execute(read_project(Path({str(tmp_path)!r})), Path({str(lab.path)!r}), print)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(notebook.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)
+    (left,) = parts(lab)
+    assert left.startswith(".x.ipynb.") and left.endswith(".part")
+    assert not lab.record.exists()
+    lab.execute()
+    assert parts(lab) == []
+    assert lab.condition().state == State.FRESH
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs locks on folders")
+def test_what_another_run_is_writing_is_left_to_it(tmp_path):
+    lab = Lab(tmp_path, [code("1")])
+    lab.record.parent.mkdir(parents=True)
+    other = lab.record.with_name(".y.ipynb.abc.part")
+    runs = threading.Thread(target=lab.execute)
+    with alone_in(lab.record.parent):
+        other.write_text("whole")
+        runs.start()
+        wait_for(lambda: getattr(lab, "said", []), 30)
+        runs.join(4)
+        assert runs.is_alive(), "it waits until the other has written"
+        other.rename(lab.record.with_name("y.ipynb"))
+    runs.join(30)
+    assert lab.record.with_name("y.ipynb").read_text() == "whole"
+    assert lab.condition().state == State.FRESH
+    assert parts(lab) == []
 
 
 # Publishing

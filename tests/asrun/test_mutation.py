@@ -507,3 +507,8 @@ def test_nothing_on_disk_changes_and_claims_hold_as_they_are(shared, expressions
     claims = find_claims(context).claims
     assert [each.expression for each in claims] == held
     assert all(evaluate(each.expression, Changed(context), each.scale).holds for each in claims)
+
+
+def test_the_arithmetic_of_an_exercise_is_no_claim(site):
+    text = "//// exercise | Six times seven?\n    check: 6 * 7 == 42\n/// solution\n42\n///\n////\n"
+    assert find_claims(Context(site({"docs/one.md": text}).project)).claims == ()

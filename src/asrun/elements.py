@@ -18,7 +18,7 @@ from asrun.measure import SEED, Measure
 from asrun.model import Condition, Record, RunName, State
 from asrun.statistics import LEVEL, Comparison, Interval
 
-__all__ = ["Links", "element", "error_box", "evidence", "provenance", "record_anchor"]
+__all__ = ["Links", "element", "error_box", "evidence", "provenance", "published_anchor", "record_anchor"]
 
 RECORDS_PAGE = "about/records.md"
 REFERENCES_PAGE = "references/index.md"
@@ -79,6 +79,11 @@ class Links:
 def record_anchor(run: RunName) -> str:
     """Return the id of a record on the page of all records."""
     return f"{run.snippet}-{run.scale}-{run.device}"
+
+
+def published_anchor(key: str) -> str:
+    """Return the id of a published number on the page that lists them."""
+    return f"published-{key}"
 
 
 def error_box(text: str, tag: str = "div") -> etree.Element:
@@ -166,11 +171,10 @@ def citation(entry: Entry, links: Links) -> etree.Element:
 def bibliography(entries: Iterable[Entry]) -> etree.Element:
     """Make the list of works."""
     made = element("ul", classes="asrun-bibliography")
-    for entry in sorted(entries, key=lambda entry: (entry.authors, entry.year)):
-        parts: list[etree.Element | str] = [
-            f"{'; '.join(entry.authors)} ({entry.year}). ",
-            element("cite", entry.title),
-        ]
+    for entry in sorted(entries, key=lambda entry: ("; ".join(entry.authors).casefold(), entry.year)):
+        authors = "; ".join(entry.authors).replace("; others", " and others")
+        year = f" ({entry.year})" if entry.year else ""
+        parts: list[etree.Element | str] = [f"{authors}{year}. ", element("cite", entry.title)]
         parts.append(f". {entry.container}." if entry.container else ".")
         if entry.url:
             parts += [" ", element("a", entry.url.split("://")[-1], href=entry.url)]

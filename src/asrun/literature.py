@@ -12,8 +12,10 @@
 
 A single number has `value: 1.06` in place of `table`, and several that are typed rather than read from a file have
 `axes: {method: [L2, dropout]}` and `values: [1.62, 1.25]`. What the source states after its ± is `uncertainty`: a
-number beside `value`, a list beside `values`, the name of a column in `table`. Optional: `unit`; `page`; `p`, what that
-letter means there, `keep` or `drop`.
+number beside `value`, a list beside `values`, the name of a column in `table`. Several curves are one table with two
+axes, `axes: {net: curve, updates: 0}, rows: points`: of each curve the column that names it, and then the column of its
+points, which are in the list called `rows`; where a curve has no point, there is nan. Optional: `unit`; `page`; `p`,
+what that letter means there, `keep` or `drop`.
 """
 
 from __future__ import annotations
@@ -157,7 +159,9 @@ class Literature:
             values, axes, labels, uncertainty = self._table(folder, item["table"])
         elif "values" in item:
             labels = {str(axis): np.asarray(names) for axis, names in item["axes"].items()}
-            axes, values = tuple(labels), np.asarray(item["values"], dtype=float)
+            axes, values = tuple(labels), np.asarray(item["values"])
+            if values.dtype.kind not in "if":
+                raise ValueError(f"values are numbers, not {item['values']}")
             uncertainty = _stated(item.get("uncertainty"))
             if values.shape != tuple(len(names) for names in labels.values()):
                 raise ValueError(
@@ -193,10 +197,28 @@ class Literature:
         rows = self._files[name]
         for step in table["at"].split("."):
             rows = rows[step]
-        ((axis, column),) = table["axes"].items()
+        *several, (axis, column) = table["axes"].items()
+        if several:
+            ((name, of_curve),) = several
+            return _curves(rows, table, (name, of_curve), (axis, column))
         values = np.array([row[table["value"]] for row in rows], dtype=float)
         stated = _stated([row[table["uncertainty"]] for row in rows]) if "uncertainty" in table else None
         return values, (axis,), {axis: np.array([row[column] for row in rows], dtype=float)}, stated
+
+
+def _curves(
+    curves: list[dict[str, Any]], table: dict[str, Any], outer: tuple[str, Any], inner: tuple[str, Any]
+) -> tuple[np.ndarray, tuple[str, ...], dict[str, np.ndarray], np.ndarray | None]:
+    """Lay curves side by side: a row each, and a column for every place at which one of them has a point."""
+    points = [{row[inner[1]]: row for row in curve[table["rows"]]} for curve in curves]
+    places = sorted(set().union(*points))
+
+    def numbers(column: Any) -> np.ndarray:
+        return np.array([[of[at][column] if at in of else np.nan for at in places] for of in points], dtype=float)
+
+    labels = {outer[0]: np.array([curve[outer[1]] for curve in curves]), inner[0]: np.array(places)}
+    stated = numbers(table["uncertainty"]) if "uncertainty" in table else None
+    return numbers(table["value"]), tuple(labels), labels, stated
 
 
 def _stated(numbers: Any) -> np.ndarray | None:

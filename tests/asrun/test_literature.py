@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -149,3 +151,94 @@ def test_references_may_be_elsewhere(tmp_path):
     mkdocs = "site_name: Tiny\nplugins: [{asrun: {references: literature}}]\n"
     found = Literature(Site({"mkdocs.yml": mkdocs, "literature/references.bib": BIB}, tmp_path).project)
     assert list(found.entries) == ["one2014", "two2020", "nobody"]
+
+
+CURVES = """\
+lines:
+  cite: one2014
+  where: Figure 2
+  how: read
+  what: two curves
+  table: {file: data.json, at: fig.lines, axes: {net: name, updates: 0}, rows: points, value: 1}
+"""
+LINES = '{"fig": {"lines": [{"name": 7, "points": [[20, 2.5], [10, 3.5]]}, {"name": 8, "points": [[10, 4.5]]}]}}'
+
+
+def test_curves_that_stop_at_different_places_are_one_table(site):
+    lines = literature(site, published_yml=CURVES, data_json=LINES).published["lines"]
+    assert lines.axes == ("net", "updates")
+    assert lines.labels["net"].tolist() == [7, 8] and lines.labels["updates"].tolist() == [10, 20]
+    assert np.array_equal(lines.values, [[3.5, 2.5], [4.5, np.nan]], equal_nan=True)
+    assert lines.uncertainty is None
+
+
+def test_whole_numbers_stay_whole(site):
+    found = literature(site, published_yml=number(value="", axes="{layer: [1, 2]}", values="[256, 512]")).published
+    assert found["rate"].values.dtype.kind == "i"
+
+
+def test_words_are_no_values(site):
+    text = number(value="", axes="{layer: [1, 2]}", values="[many, few]")
+    assert "values are numbers" in raised(lambda: literature(site, published_yml=text).published)
+
+
+LISTED = """\
+one: {cite: two2020, where: appendix A, page: 3, how: stated, what: a count, value: 60000}
+two: {cite: one2014, where: x, how: x, what: a rate, p: drop, axes: {keep: [0.5, 1]}, values: [1.60, 2], unit: "%"}
+three:
+  cite: two2020
+  where: x
+  how: x
+  what: a table
+  axes: {method: [plain, "a < b"], layer: [1, 2]}
+  values: [[1.5, .nan], [12.6, -0.04]]
+  uncertainty: [[0.1, .nan], [.nan, .nan]]
+curve: {cite: one2014, where: x, how: x, what: a curve, axes: {k: [K]}, values: [V]}
+small: {cite: one2014, where: x, how: x, what: a small table, axes: {method: [plain], layer: [1, 2]}, values: [[3, 4]]}
+"""
+
+
+def listed(site) -> tuple[str, str]:
+    """Return the list of published numbers as HTML, and as text with a bar between cells and blocks."""
+    long = [str(at) for at in range(40)]
+    numbers = LISTED.replace("[K]", f"[{', '.join(long)}]").replace("[V]", f"[{', '.join(long)}]")
+    files = {"references.bib": BIB, "published.yml": numbers}
+    project = site({f"docs/references/{name}": text for name, text in files.items()})
+    html = project.convert("/// published\n///")
+    return html, re.sub(r"\s*(<[^>]*>\s*)+", "|", html.replace("<strong>", "").replace("</strong>", ""))
+
+
+def test_published_numbers_are_listed_work_by_work(site):
+    html, text = listed(site)
+    assert re.findall(r'id="([^"]*)"', html) == [
+        "published-by-two2020",
+        "published-one",
+        "published-three",
+        "published-by-one2014",
+        "published-two",
+        "published-curve",
+        "published-small",
+    ]
+    assert "|published.one|A count: 60\u202f000.|Appendix A, p. 3; stated.|" in text
+    assert (
+        "|published.two(keep=0.5)|A rate (in percent): keep 0.5: 1.6, keep 1: 2.0.|"
+        "X; x. The letter p there is the probability to drop a unit.|" in text
+    )
+
+
+def test_published_tables_have_the_digits_of_their_source(site):
+    html, text = listed(site)
+    assert '|published.three(method="plain", layer=1)|' in text.replace("&quot;", '"')
+    assert "|method ↓ layer →|1|2|plain|1.5 ± 0.1|a &lt; b|12.6|\u22120.04|" in text
+    assert "<td></td>" in html
+
+
+def test_long_curves_are_told_by_their_extent(site):
+    _, text = listed(site)
+    assert "|A curve: 40 points, k 0 to 39, values from 0 to 39.|" in text
+
+
+def test_a_work_without_a_year_or_with_more_authors_is_listed(site):
+    bib = "@misc{many, author = {A, B and C, D and E, F and others}, title = {Big}}\n"
+    html = site({"docs/references/references.bib": bib}).convert("/// bibliography\n///")
+    assert "A, B; C, D; E, F and others. <cite>Big</cite>." in html

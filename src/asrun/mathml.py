@@ -47,6 +47,7 @@ _OVERLINE = (
     '<mo class="overline">\N{OVERLINE}</mo></mover>',
 )
 """What the converter writes for \\overline, which no browser stretches, and what math.css draws as a border."""
+_PRIMED = re.compile(r"<msup>(<(m[ino])(?: [^>]*)?>[^<]*</\2>)<mo[^>]*>([′″‴])</mo></msup>")
 _VALUE = re.compile(rf"\{{\{{{MARK}\s*[a-zA-Z]\w*\.\w")
 _PHONE_LINE = 32
 """Signs of a formula that fit on one line of a phone."""
@@ -144,7 +145,7 @@ class MathTreeprocessor(Treeprocessor):
             raise Problems(problems) if len(problems) > 1 else problems[0]
         markup = self.converter.convert_all([(formula.latex, formula.display) for formula in formulas])
         self._check_labels(formulas, markup)
-        return [_LONE_REFERENCE.sub(r"\1", mathml).replace(*_OVERLINE) for mathml in markup]
+        return [_LONE_REFERENCE.sub(r"\1", mathml).replace(*_OVERLINE) for mathml in map(_with_primes, markup)]
 
     def _check_labels(self, formulas: list[_Formula], markup: list[str]) -> None:
         labels: set[str] = set()
@@ -186,6 +187,11 @@ class MathTreeprocessor(Treeprocessor):
                 continue
             if "data-toc-label" not in heading.attrib and any(id(part) in markup for part in heading.iter()):
                 heading.set("data-toc-label", " ".join(_plain(heading, markup).split()))
+
+
+def _with_primes(mathml: str) -> str:
+    """Set primes beside their letter, where fonts draw them high already; as superscripts they shrink to a dot."""
+    return _PRIMED.sub(r'<mrow>\1<mo lspace="0" rspace="0">\3</mo></mrow>', mathml)
 
 
 def _plain(element: etree.Element, markup: dict[int, str]) -> str:

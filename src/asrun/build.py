@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from asrun.project import Project
 from asrun.snippet import list_snippets
 from asrun.store import Store
 
-__all__ = ["Telling", "bring_up_to_date", "build", "check", "draw", "make_record", "serve", "swap"]
+__all__ = ["Telling", "bring_up_to_date", "build", "check", "draw", "make_record", "serve", "serve_folder", "swap"]
 
 OLD = "old"
 """What the last good site is called while a new one takes its place, where that takes two steps."""
@@ -224,6 +224,28 @@ def serve(project: Project, port: int, *, open_browser: bool) -> None:
     logging.getLogger("mkdocs").addHandler(told)
     logging.getLogger("mkdocs").setLevel(logging.INFO)
     mkdocs_serve(str(project.root / "mkdocs.yml"), dev_addr=f"127.0.0.1:{port}", open_in_browser=open_browser)
+
+
+def serve_folder(
+    folder: Path, make: Callable[[], None], watched: Sequence[Path], port: int, *, open_browser: bool
+) -> None:
+    """Serve a folder on this machine until interrupted, and make it anew whenever something watched is edited."""
+    from mkdocs.livereload import LiveReloadServer
+
+    def mend() -> None:
+        # A mistake in the middle of an edit is told, and the last good state stays.
+        try:
+            make()
+        except AsrunError as error:
+            logging.getLogger("mkdocs").warning("%s", error)
+
+    server = LiveReloadServer(mend, "127.0.0.1", port, str(folder))
+    for path in watched:
+        server.watch(str(path))
+    try:
+        server.serve(open_in_browser=open_browser)
+    finally:
+        server.shutdown()
 
 
 class _Warnings(logging.Handler):

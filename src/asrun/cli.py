@@ -27,6 +27,7 @@ COMMANDS = {
     "serve": "build",
     "check": "build",
     "mutate": "mutate",
+    "deck": "deck",
 }
 """In which module of `asrun.commands` each command is: loaded when it is called, and no sooner."""
 

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pymdownx.emoji import gemoji, to_alt
 
 from asrun.citation import Citation
 from asrun.context import Context
 from asrun.deck import Deck, parse_deck
 from asrun.elements import Links
-from asrun.errors import AsrunError
+from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
+from asrun.fences import front_matter_lines
 from asrun.host import make_markdown
+from asrun.lists import nest_lists
+from asrun.prose import numbers_without_source
 from asrun.slides import render_deck, write_deck
 
-__all__ = ["Rendered", "list_decks", "render", "write"]
+__all__ = ["DIALECT", "Converter", "Rendered", "list_decks", "render", "write"]
+
+DIALECT: dict[str, dict[str, Any]] = {
+    "pymdownx.emoji": {"emoji_index": gemoji, "emoji_generator": to_alt},
+}
+"""What slides understand beside what pages do."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +54,11 @@ def render(path: Path, context: Context, *, strict: bool = True, directory_urls:
     Raises:
         AsrunError: when it is strict, and something on a slide is wrong.
     """
-    shown = context.project.relative(path)
-    deck = parse_deck(path.read_text("utf-8"), shown)
+    shown, text = context.project.relative(path), path.read_text("utf-8")
+    deck = parse_deck(text, shown)
     lesson = deck.meta.get("lesson")
     links = Links("", "../../", directory_urls)
-    convert = _Converter(context, shown, links, strict=strict)
+    convert = Converter(context, shown, links, strict=strict)
     if lesson and not (context.project.docs / f"{lesson}.md").is_file():
         raise AsrunError(
             f"{shown} belongs to the lesson {lesson}, which does not exist",
@@ -60,7 +71,11 @@ def render(path: Path, context: Context, *, strict: bool = True, directory_urls:
         site_root=links.to("index.md"),
         lesson=links.to(f"{lesson}.md") if lesson else None,
     )
-    return Rendered(deck, html, convert.citations)
+    skip = front_matter_lines(text)
+    numbers = numbers_without_source(context, shown, text.split("\n")[skip:], skip + 1, convert.citations)
+    if strict and numbers:
+        raise Problems(cited.error for cited in numbers if cited.error)
+    return Rendered(deck, html, convert.citations + numbers)
 
 
 def write(rendered: Rendered, folder: Path, context: Context) -> None:
@@ -68,22 +83,26 @@ def write(rendered: Rendered, folder: Path, context: Context) -> None:
     write_deck(rendered.deck, rendered.html, folder, source=context.project.slides, alone=False)
 
 
-class _Converter:
+class Converter:
     """Converts the Markdown of one slide after another, and keeps what they cite."""
 
     def __init__(self, context: Context, path: str, links: Links, *, strict: bool):
         self.citations: list[Citation] = []
+        self.taken: set[str] = set()
         self.extension = AsrunExtension(
             context=context,
             page=path,
             site_root=links.site_root,
             directory_urls=links.directory_urls,
             strict=strict,
+            numbers=False,
         )
-        self.markdown = make_markdown(context.project, self.extension)
+        self.markdown = make_markdown(context.project, self.extension, DIALECT)
 
     def __call__(self, text: str, line: int) -> str:
         self.extension.setConfig("first_line", line)
-        html = self.markdown.reset().convert(text)
+        self.markdown.reset()
+        self.extension.page.taken = self.taken
+        html = self.markdown.convert("\n".join(nest_lists(text.split("\n"))))
         self.citations += self.extension.page.citations
         return html

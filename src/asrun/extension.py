@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as etree
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ from asrun.formats import format_measure
 from asrun.mathml import MathExtension
 from asrun.model import RunName, Where
 from asrun.positions import BAR, MARK, mark_lines, strip_marks
-from asrun.project import find_project
+from asrun.project import project_around
+from asrun.prose import numbers_without_source
 
 __all__ = ["AsrunExtension", "Page", "makeExtension"]
 
@@ -50,13 +51,15 @@ class Page:
     """Headers of blocks that nothing has understood yet, by line."""
     unfinished: list[Citation] = field(default_factory=list)
     """Our blocks that have begun and not ended."""
+    taken: set[str] = field(default_factory=set)
+    """Ids that blocks of the page have given out. A deck is one page, though its slides are converted one by one."""
 
-    def where(self, line: int | None) -> Where:
-        return Where(self.path or "this page", line)
+    def where(self, line: int | None, column: int | None = None) -> Where:
+        return Where(self.path or "this page", line, column)
 
-    def cite(self, kind: str, text: str, line: int | None) -> Citation:
+    def cite(self, kind: str, text: str, line: int | None, column: int | None = None) -> Citation:
         """Note that the page cites something."""
-        self.citations.append(Citation(kind, text, self.where(line)))
+        self.citations.append(Citation(kind, text, self.where(line, column)))
         return self.citations[-1]
 
     def fail(self, cited: Citation, error: AsrunError) -> str:
@@ -77,10 +80,12 @@ class AsrunExtension(BlocksExtension):
     """Registers the blocks and inlines of asrun.
 
     Options:
-        context: The `Context` to look things up in; by default, that of the project around the working folder.
+        context: The `Context` to look things up in; by default, that of the project around the working
+            folder, or of that folder.
         page: The page's path in the project, for messages and links.
         first_line: Number of the text's first line in its file (after front matter, more than 1).
         site_root, directory_urls: See `asrun.elements.Links`.
+        numbers: Hold the page's numbers to having a source, where the project asks for that; see `asrun.prose`.
         strict: Raise the page's problems when it is converted; otherwise they are only shown on it, and noted.
     """
 
@@ -93,12 +98,13 @@ class AsrunExtension(BlocksExtension):
             "site_root": ["", "where the site's root is, seen from the page"],
             "directory_urls": [True, "how the site names its pages"],
             "strict": [True, "raise what is wrong"],
+            "numbers": [True, "hold numbers to having a source, where the project asks for it"],
         }
         super().__init__(*args, **options)
 
     def extendMarkdownBlocks(self, md: Markdown, block_mgr: BlocksProcessor) -> None:
         md.registerExtension(self)
-        self.context = self.getConfig("context") or Context(find_project())
+        self.context = self.getConfig("context") or Context(project_around())
         self.math = MathExtension(locate=self._locate, macros=self.context.project.macros)
         self.reset()
         md.preprocessors.register(_MarkPreprocessor(md, self), "asrun-mark", 29)
@@ -106,6 +112,7 @@ class AsrunExtension(BlocksExtension):
         md.inlinePatterns.register(_CitationInline(rf"\[@{MARK}([^\]]+)\]", md, self), "asrun-citation", 184)
         md.postprocessors.register(_LastPostprocessor(md, self), "asrun-last", -10)
         self.blocks = block_mgr
+        block_mgr.split_header = _with_names(block_mgr.split_header)
         for block in BLOCKS:
             block_mgr.register(block, {"extension": self})
         self.math.extendMarkdown(md)
@@ -131,6 +138,17 @@ class AsrunExtension(BlocksExtension):
             if wanted and wanted in line:
                 return self.page.where(self.getConfig("first_line") + at)
         return None
+
+
+def _with_names(split: Callable[..., Any]) -> Callable[..., Any]:
+    """Make pymdownx refuse options whose name cannot be an argument's, at which it would break down."""
+
+    def split_header(block: str, length: int) -> tuple[dict[str, Any] | None, str]:
+        options, rest = split(block, length)
+        usable = all(isinstance(name, str) and name not in ("self", "parent", "arg") for name in options or ())
+        return options if usable else None, rest
+
+    return split_header
 
 
 class _MarkPreprocessor(Preprocessor):
@@ -189,9 +207,9 @@ class _ValueInline(_Inline):
 
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[etree.Element, int, int]:
         page = self.extension.page
-        text, _, spec = m[2].partition(BAR)
+        text, _, spec = m[3].partition(BAR)
         text = text.strip()
-        cited = page.cite("value", text, int(m[1]))
+        cited = page.cite("value", text, int(m[1]), int(m[2]))
         try:
             if _IN_TAG.search(data[: m.start(0)]):
                 raise AsrunError("a value cannot stand inside a tag or an address", remedy="write it in the text")
@@ -227,10 +245,10 @@ class _CitationInline(_Inline):
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[etree.Element, int, int]:
         page = self.extension.page
         shown = element("span", "(", classes="asrun-citations")
-        for at, work in enumerate(m[2].split(";")):
+        for at, work in enumerate(m[3].split(";")):
             key, _, locator = strip_marks(work).strip().removeprefix("@").partition(",")
             key = key.strip()
-            cited = page.cite("citation", key, int(m[1]))
+            cited = page.cite("citation", key, int(m[1]), int(m[2]))
             entry = page.context.literature.entries.get(key)
             if at:
                 shown[-1].tail = (shown[-1].tail or "") + "; "
@@ -250,7 +268,8 @@ def _not_understood(name: str, known: Iterable[str]) -> AsrunError:
     if name in OURS:
         return AsrunError(
             f"this {name} block was not understood",
-            remedy="options are indented by four spaces right under the header, as YAML; the block ends with ///",
+            remedy="options are indented by four spaces right under the header, as YAML; texts with a colon, or that "
+            "begin with a sign, need quotes; the block ends with ///",
         )
     return AsrunError(
         f"there is no block called {name}",
@@ -270,7 +289,7 @@ class _LastPostprocessor(Postprocessor):
 
     def run(self, text: str) -> str:
         page = self.extension.page
-        shown_as_code = {int(line) for code in _CODE.finditer(text) for line in re.findall(MARK, code[0])}
+        shown_as_code = {int(line) for code in _CODE.finditer(text) for line, _ in re.findall(MARK, code[0])}
         for line, name in sorted(page.headers.items()):
             if line in shown_as_code:
                 continue
@@ -284,7 +303,10 @@ class _LastPostprocessor(Postprocessor):
                 remedy="close it with }} on the same line; in raw HTML, add markdown=1 to the element",
             )
             work = AsrunError("this [@ … ] was not understood", remedy="write [@key], [@key, p. 3] or [@one; @two]")
-            page.fail(page.cite("value", "", int(left[2])), value if left[1] == "{{" else work)
+            page.fail(page.cite("value", "", int(left[2]), int(left[3])), value if left[1] == "{{" else work)
+        if self.extension.getConfig("numbers"):
+            first_line = self.extension.getConfig("first_line")
+            page.citations += numbers_without_source(page.context, page.path, page.lines, first_line, page.citations)
         if self.extension.getConfig("strict") and page.problems:
             raise Problems(page.problems)
         return strip_marks(text)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from markdown import Markdown
+from markdown.extensions import Extension
 
-from asrun.extension import AsrunExtension
 from asrun.project import Project
 
 __all__ = ["make_markdown"]
@@ -30,13 +31,19 @@ _THE_SITES_OWN = frozenset(["asrun", "meta", "toc"])
 """Front matter and tables of contents are for the site's pages; asrun is added with its options."""
 
 
-def make_markdown(project: Project, extension: AsrunExtension) -> Markdown:
+def make_markdown(
+    project: Project, extension: Extension | None, more: Mapping[str, dict[str, Any]] | None = None
+) -> Markdown:
     """Make the Markdown instance that converts a page or a slide, with `extension` in it.
 
     Arguments:
         project: Its mkdocs.yml may name further extensions, or options for those that are always there.
         extension: Ours, with the page that it is used for.
+        more: Further extensions that are always there, with their options.
     """
-    options = ALWAYS | project.markdown
+    options = ALWAYS | dict(more or {}) | project.markdown
     names = [name for name in options if name not in _THE_SITES_OWN]
-    return Markdown(extensions=[*names, extension], extension_configs={name: options[name] for name in names})
+    return Markdown(
+        extensions=[*names, *([extension] if extension else [])],
+        extension_configs={name: options[name] for name in names},
+    )

@@ -9,7 +9,17 @@ from dataclasses import dataclass
 
 from asrun.deck import parse_attributes
 
-__all__ = ["Tag", "edited", "element_comments", "insides", "lazy_frames", "own_ids", "read_tags", "with_attributes"]
+__all__ = [
+    "Tag",
+    "asking_frames",
+    "edited",
+    "element_comments",
+    "insides",
+    "own_ids",
+    "read_tags",
+    "unlinked",
+    "with_attributes",
+]
 
 _TAG = re.compile(
     r"<!--(?P<comment>.*?)-->"
@@ -21,6 +31,7 @@ _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
 )
 _ELEMENT = re.compile(r"\s*\.element\s*:?\s*(.*?)\s*\Z", re.DOTALL)
+_ELSEWHERE = re.compile(r"""\s(?:data-)?src=["']((?:https?:)?//[^"']+)["']""")
 _ID = re.compile(r"""\s(?:id|name)=["']([^"']+)["']""")
 
 
@@ -117,11 +128,38 @@ def own_ids(markup: str, taken: set[str], suffix: str) -> str:
     return edited(markup, {(tag.start, tag.end): reference.sub(rf"\1\2{suffix}", tag.text) for tag in tags})
 
 
-def lazy_frames(markup: str) -> str:
-    """Let reveal.js load a frame from elsewhere when its slide is shown, and not before: opening a deck asks nobody."""
-    frames = [tag for tag in read_tags(markup) if tag.kind == "start" and tag.name == "iframe"]
-    lazy = re.compile(r"""\ssrc=(?=["'](?:https?:)?//)""")
-    return edited(markup, {(tag.start, tag.end): lazy.sub(" data-src=", tag.text) for tag in frames})
+def asking_frames(markup: str) -> str:
+    """Put a button in the place of each frame from elsewhere: nothing is asked of another host before it is pressed."""
+    edits: dict[tuple[int, int], str] = {}
+    for tag in read_tags(markup):
+        if tag.kind != "start" or tag.name != "iframe" or not (address := _ELSEWHERE.search(tag.text)):
+            continue
+        host = html.unescape(address[1]).partition("//")[2].partition("/")[0]
+        has = parse_attributes(tag.text[1:-1].partition(" ")[2])
+        about = html.escape(html.unescape(has.get("title", "")) or "what is embedded here")
+        kept = _ELSEWHERE.sub(f' data-ask-src="{address[1]}"', tag.text)
+        if "title" not in has:
+            kept = with_attributes(kept, {"title": f"embedded from {host}"})
+        edits[tag.start, insides(markup, tag)[1] + len("</iframe>")] = (
+            f'<span class="asks">{kept}</iframe>'
+            f'<button type="button" class="ask">Load {about} from {html.escape(host)}</button></span>'
+        )
+    return edited(markup, edits)
+
+
+def unlinked(markup: str, start: str) -> str:
+    """Make links whose address begins with `start` plain text."""
+    edits: dict[tuple[int, int], str] = {}
+    for tag in read_tags(markup):
+        if tag.kind == "start" and tag.name == "a" and re.search(rf"""\shref=["']{re.escape(start)}""", tag.text):
+            end = insides(markup, tag)[1]
+            edits[tag.start, tag.end] = re.sub(r"""^<a|\shref=(?:"[^"]*"|'[^']*')""", _plain_tag, tag.text)
+            edits[end, end + len("</a>")] = "</span>"
+    return edited(markup, edits)
+
+
+def _plain_tag(found: re.Match[str]) -> str:
+    return "<span" if found[0] == "<a" else ""
 
 
 def insides(markup: str, tag: Tag) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import html
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from asrun.deck import Deck, Slide, Stack
 from asrun.errors import AsrunError
-from asrun.markup import element_comments, lazy_frames, own_ids, read_tags, with_attributes
+from asrun.markup import asking_frames, element_comments, own_ids, read_tags, with_attributes
 from asrun.model import Where
 from asrun.steps import draw_steps, mark_steps
 
-__all__ = ["ASSETS", "Convert", "copy_assets", "render_deck", "write_deck"]
+__all__ = ["ASSETS", "OWN_MARK", "Convert", "copy_assets", "missing_files", "render_deck", "write_deck"]
+
+OWN_MARK = '<meta name="generator" content="asrun">'
+"""Tells a page of ours from any other."""
 
 Convert = Callable[[str, int], str]
 """Markdown and the line of the file at which it begins, to HTML."""
 
 ASSETS = Path(__file__).parent / "assets"
 
-OWN_FILES = ("palette.css", "deck.css", "deck.js")
+OWN_FILES = ("palette.css", "deck.css", "deck.js", "quiz.css", "quiz.js")
 VENDOR_FILES = (
     "reset.css",
     "reveal.css",
@@ -45,6 +48,7 @@ _THEMES |= dict.fromkeys(("light", "white", "white-contrast", "beige", "sky", "s
 
 _HEADING = re.compile(r"<h[1-6]\b[^>]*>(.*?)</h[1-6]>", re.DOTALL | re.IGNORECASE)
 _LEAD_TAGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "p", "a", "em", "strong", "br", "small", "sup", "sub"})
+_ROOTED = re.compile(r"""\s(?:src|poster|data-background-(?:image|video))=["'](/[^/"'?#][^"'?#]*)""")
 _LOCAL = re.compile(
     r"""\s(?:src|data-src|poster|data-background-(?:image|video))=["'](?![a-z][\w+.-]*:|[/#])([^"'?#]+)"""
 )
@@ -78,7 +82,10 @@ def render_deck(
         # A script element ends at the first `</script`, wherever it stands.
         options=json.dumps(_options(deck), default=str, ensure_ascii=False).replace("<", "\\u003c"),
         slides=stacks,
+        asks=bool(re.search(r'class="[^"]*\basrun-(?:quiz|exercise)\b', stacks)),
         assets=assets.rstrip("/"),
+        styles=list(_asked(deck, "css", ".css")),
+        scripts=list(_asked(deck, "scripts", ".js")),
         site_root=site_root,
         lesson=lesson,
     )
@@ -99,7 +106,7 @@ def write_deck(deck: Deck, page: str, folder: Path, *, source: Path | None = Non
     if alone:
         copy_assets(folder / "assets")
     origin = (source or Path(deck.path).parent).resolve()
-    for name in sorted({html.unescape(name) for name in _LOCAL.findall(page)}):
+    for name in sorted(_files(deck, page)):
         picture = (origin / name).resolve()
         # A path that leads out of the deck's folder would leave this one too.
         if picture.is_file() and picture.is_relative_to(origin) and not name.startswith("assets/vendor/"):
@@ -107,6 +114,29 @@ def write_deck(deck: Deck, page: str, folder: Path, *, source: Path | None = Non
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(picture, target)
     (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def missing_files(deck: Deck, page: str, source: Path) -> list[str]:
+    """List the pictures, styles and scripts that a deck names and that are not there."""
+    rooted = {html.unescape(name) for name in _ROOTED.findall(page)}
+    return sorted(name for name in _files(deck, page) | rooted if not (source / name.lstrip("/")).is_file())
+
+
+def _files(deck: Deck, page: str) -> set[str]:
+    """Name the files beside the deck that its page needs."""
+    pictures = {html.unescape(name) for name in _LOCAL.findall(page)}
+    asked = {*_asked(deck, "css", ".css"), *_asked(deck, "scripts", ".js")}
+    return asked | {name for name in pictures if not name.startswith("assets/")}
+
+
+def _asked(deck: Deck, name: str, suffix: str) -> Iterator[str]:
+    """Name the style sheets or scripts that front matter asks for: a list, or names with commas between."""
+    given = deck.setting(name)
+    for each in given if isinstance(given, list) else str(given or "").split(","):
+        file = str(each).strip()
+        # Files of other hosts are left out: a deck asks nobody.
+        if file.endswith(suffix) and "//" not in file:
+            yield file
 
 
 def copy_assets(folder: Path) -> None:
@@ -148,7 +178,7 @@ class _Drawing:
 
     def html(self, source: str, line: int) -> str:
         rendered = self.convert(mark_steps(source, self.deck.path, line), line)
-        rendered = lazy_frames(draw_steps(element_comments(rendered)))
+        rendered = asking_frames(draw_steps(element_comments(rendered)))
         return own_ids(rendered, self.ids, f"-s{self.count}")
 
 

@@ -138,7 +138,8 @@ def test_a_written_deck_has_its_pictures_and_nothing_from_outside(tmp_path: Path
     write_deck(deck, page, tmp_path / "out")
     assert (tmp_path / "out" / "img" / "a b.png").read_bytes() == b"a"
     assert not list((tmp_path / "out").rglob("secret.png"))
-    assert '<iframe title="t" data-src="https://example.org/">' in page
+    assert '<iframe title="t" data-ask-src="https://example.org/"></iframe><button type="button" class="ask">' in page
+    assert "Load t from example.org" in page and not re.search(r'\ssrc="http', page)
     for name in re.findall(r'(?:src|href)="(assets/[^"]+)"', page):
         assert (tmp_path / "out" / name).is_file()
     for style in (tmp_path / "out" / "assets").rglob("*.css"):

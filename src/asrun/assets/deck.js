@@ -125,6 +125,15 @@
     does[button.dataset.does]();
     button.blur(); // the space bar turns pages again
   });
+  // A frame from elsewhere is asked for by whoever wants it, and by nobody else.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest(".ask");
+    if (!button) return;
+    const frame = button.previousElementSibling;
+    frame.src = frame.dataset.askSrc;
+    button.remove();
+    frame.focus();
+  });
   // A tab chosen with the mouse gives the arrow keys back to the deck.
   document.addEventListener("change", (event) => {
     if (event.target.matches(".tabbed-set > input:not(:focus-visible)")) event.target.blur();

@@ -25,3 +25,13 @@ for (const code of document.querySelectorAll(".jupyter-wrapper .highlight-ipynb,
 }
 // The theme adds the copy buttons of code later.
 new MutationObserver(nameLandmarks).observe(document.body, { childList: true, subtree: true });
+
+// Questions and exercises bring their own style and script, to the pages that have any.
+if (document.querySelector(".asrun-quiz, .asrun-exercise")) {
+  const beside = (name) => new URL(name, document.currentScript.src).href;
+  const style = document.createElement("link");
+  Object.assign(style, { rel: "stylesheet", href: beside("quiz.css") });
+  const script = document.createElement("script");
+  script.src = beside("quiz.js");
+  document.head.append(style, script);
+}

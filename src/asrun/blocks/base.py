@@ -12,7 +12,10 @@ from asrun.elements import error_box
 from asrun.errors import AsrunError
 from asrun.positions import strip_marks, take_mark
 
-__all__ = ["AsrunBlock"]
+__all__ = ["DROPPED", "AsrunBlock"]
+
+DROPPED = "data-dropped"
+"""Marks elements that an error took the place of."""
 
 
 class AsrunBlock(Block):
@@ -26,7 +29,8 @@ class AsrunBlock(Block):
         self.page.headers.pop(self.line, None)
         self.cited = self.page.cite(self.NAME, strip_marks(self.text), self.line)
         self.page.unfinished.append(self.cited)
-        self.broken = False
+        self.depth = len(self.page.unfinished)
+        self.broken = self.ended = False
         made = etree.SubElement(parent, "div")
         try:
             self.begin(made)
@@ -35,10 +39,19 @@ class AsrunBlock(Block):
         return made
 
     def on_end(self, block: etree.Element) -> None:
-        self.page.unfinished.remove(self.cited)
+        if self.ended:
+            # Where blocks in each other have as many slashes, pymdownx ends the outer one twice.
+            return
+        self.ended = True
+        self.page.unfinished[:] = [each for each in self.page.unfinished if each is not self.cited]
         if self.broken:
             return
         try:
+            if len(self.page.unfinished) >= self.depth:
+                raise AsrunError(
+                    f"this {self.NAME} block ends before what is in it",
+                    remedy=f"give its header and its end a slash more than the block in it: //// {self.NAME} | … ////",
+                )
             self.finish(block)
         except AsrunError as error:
             self.fail(block, error)
@@ -47,6 +60,9 @@ class AsrunBlock(Block):
         """Show an error where the block would have been, and note it."""
         self.broken = True
         for child in list(made):
+            for each in child.iter():
+                # What is thrown away is never read to its end, and must not complain of that.
+                each.set(DROPPED, "")
             made.remove(child)
         made.text = None
         made.append(error_box(self.page.fail(self.cited, error)))

@@ -8,7 +8,9 @@ from __future__ import annotations
 from asrun.blocks.base import AsrunBlock
 from asrun.blocks.claim import ClaimBlock
 from asrun.blocks.code import SnippetBlock
-from asrun.blocks.listings import BibliographyBlock, RecordsBlock
+from asrun.blocks.exercise import ExerciseBlock, SolutionBlock
+from asrun.blocks.listings import BibliographyBlock, PublishedBlock, RecordsBlock
+from asrun.blocks.quiz import QuizBlock
 from asrun.blocks.recorded import FigureBlock, OutputBlock
 from asrun.blocks.table import TableBlock
 
@@ -20,6 +22,10 @@ BLOCKS: tuple[type[AsrunBlock], ...] = (
     OutputBlock,
     TableBlock,
     ClaimBlock,
+    QuizBlock,
+    ExerciseBlock,
+    SolutionBlock,
     BibliographyBlock,
+    PublishedBlock,
     RecordsBlock,
 )

@@ -1,0 +1,125 @@
+"""What an answer rests on: an expression that holds, decided and shown as claims are."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as etree
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from pymdownx.blocks.block import type_any
+
+from asrun.blocks.base import AsrunBlock
+from asrun.blocks.claim import _sides
+from asrun.elements import append, element, evidence, provenance
+from asrun.errors import AsrunError, did_you_mean
+from asrun.expression import Evaluation
+from asrun.functions import DECISIONS
+from asrun.model import RunName
+from asrun.positions import strip_marks
+
+__all__ = ["GroundedBlock", "take_options"]
+
+
+def take_options(*names: str) -> dict[str, Any]:
+    """Make options that take anything: what is wrong with them is told in words."""
+    return {name: [None, type_any] for name in names}
+
+
+class GroundedBlock(AsrunBlock):
+    """A block whose answer rests on records."""
+
+    def _validate(self, parent: etree.Element, arg: Any, **options: Any) -> bool:
+        # pymdownx would refuse the whole block, and say nothing of why.
+        self.unknown = [name for name in options if name not in {*self.OPTIONS, "attrs"}]
+        known = {name: value for name, value in options.items() if name not in self.unknown}
+        return bool(super()._validate(parent, arg, **known))
+
+    def begin(self, made: etree.Element) -> None:
+        if self.unknown:
+            name = self.unknown[0]
+            raise AsrunError(
+                f"a {self.NAME} has no option {name}",
+                remedy=did_you_mean(name, self.OPTIONS, otherwise=f"options are: {', '.join(self.OPTIONS)}"),
+            )
+
+    def given(self, names: Iterable[str]) -> list[str]:
+        """Return those options that the author wrote."""
+        return [name for name in names if self.options[name] is not None]
+
+    def refuse(self, names: Collection[str], kind: str) -> None:
+        """Refuse options that mean nothing in this kind of block."""
+        if wrong := self.given(names):
+            raise AsrunError(f"{wrong[0]} has no meaning in {kind}", remedy=f"take {wrong[0]}: … out")
+
+    def words(self, name: str) -> str:
+        """Return an option that is a text; an empty one where it was not given."""
+        value = self.options[name]
+        if value is None:
+            return ""
+        if not isinstance(value, (str, int, float)) or isinstance(value, bool) or not str(value).strip():
+            raise AsrunError(f"{name} is a text", remedy=f'write it in quotes: {name}: "…"')
+        return str(value).strip()
+
+    def expression(self, name: str) -> str:
+        """Return an option that is an expression."""
+        text = self.words(name)
+        if "{{" in text:
+            raise AsrunError(f"the expression of {name} stands without {{{{ }}}}", remedy="write it as it is")
+        return strip_marks(text)
+
+    def flag(self, name: str) -> bool:
+        """Return an option that is true or false."""
+        value = self.options[name]
+        if value is not None and not isinstance(value, bool):
+            raise AsrunError(f"{name} is true or false", remedy=f"write {name}: true, or leave it out")
+        return bool(value)
+
+    def evaluate(self, expression: str, names: Any = None) -> Evaluation:
+        """Evaluate an expression, and note what it rests on."""
+        found = self.page.context.evaluate(expression, strip_marks(self.words("scale")) or None, names=names)
+        self.rest_on(found)
+        return found
+
+    def rest_on(self, found: Evaluation) -> None:
+        """Note what the block rests on."""
+        if not self.cited.evaluation:
+            self.cited.evaluation = found
+        self.cited.records |= {each for each in found.result.sources if isinstance(each, RunName)}
+
+    def decide(self, name: str, what: str) -> list[etree.Element]:
+        """Decide the claim that an option holds, and lay the evidence open; nothing where there is none.
+
+        Raises:
+            AsrunError: when it is no claim, or does not hold.
+        """
+        expression = self.expression(name)
+        if not expression:
+            return []
+        found = self.evaluate(expression)
+        if not found.comparisons:
+            raise AsrunError(
+                f"{expression} is not a claim: nothing is compared",
+                remedy="compare with <, >, == or !=, or with " + ", ".join(DECISIONS),
+            )
+        if not found.holds:
+            raise AsrunError(
+                f"{what} does not hold: {self.cited.text}{_sides(found)}",
+                remedy="change it to what was measured, or find out why it was not",
+            )
+        return [self.evidence(found)]
+
+    def evidence(self, found: Evaluation) -> etree.Element:
+        """Fold the evidence of a claim that holds away."""
+        context = self.page.context
+        summary = element("summary", element("span", "✓", classes="asrun-mark"), " Tested: the evidence")
+        body = element("div", classes="asrun-evidence")
+        append(body, evidence(found.comparisons, context.literature, self.page.links))
+        append(body, self.provenances(found))
+        return element("details", summary, body, classes="asrun-claim")
+
+    def provenances(self, *found: Evaluation) -> list[etree.Element]:
+        """Say how the records came to be that some evaluations rest on."""
+        context = self.page.context
+        runs = {each for one in found for each in one.result.sources if isinstance(each, RunName)}
+        records = [context.store.get(run) for run in sorted(runs)]
+        return [provenance(record, context.condition(record), self.page.links) for record in records]

@@ -1,0 +1,124 @@
+"""One deck by itself, from any Markdown file: a folder that works from a disk, inside of a project or out of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from markdown import Markdown
+
+from asrun import decks
+from asrun.context import Context
+from asrun.deck import Deck, parse_deck
+from asrun.elements import Links
+from asrun.errors import AsrunError
+from asrun.host import make_markdown
+from asrun.lists import nest_lists
+from asrun.markup import unlinked
+from asrun.mathml import MathExtension
+from asrun.model import Where
+from asrun.project import Project, project_around
+from asrun.slides import OWN_MARK, Convert, missing_files, render_deck, write_deck
+
+__all__ = ["Lone", "render_lone", "write_lone"]
+
+_SITE = "asrun-site:"
+"""Stands before links into a site that a deck by itself does not have."""
+_MERMAID = re.compile(r"^[ \t>]*(?:`{3,}|~{3,})[ \t]*\{?\.?mermaid\b", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Lone:
+    """A deck as one HTML page, and what its author should know about it."""
+
+    deck: Deck
+    html: str
+    told: list[AsrunError]
+    """What is shown otherwise than it was meant: a picture that is not there, a formula that cannot be read."""
+
+
+def render_lone(path: Path) -> Lone:
+    """Render a deck.
+
+    In a project its values, claims and figures are those of the project; elsewhere `{{` and `///` are words like any.
+
+    Raises:
+        AsrunError: when it cannot be read as a deck at all.
+    """
+    text = path.read_text("utf-8")
+    project = project_around(path.parent)
+    inside = (project.root / "mkdocs.yml").is_file() and project.uses_asrun
+    shown = project.relative(path.resolve()) if inside else str(path)
+    deck = parse_deck(text, shown)
+    told: list[AsrunError] = []
+    convert: Convert
+    if inside:
+        convert = decks.Converter(Context(project, allow_stale=True), shown, Links("", _SITE), strict=False)
+    else:
+        convert = _Plain(project, told)
+    html = unlinked(render_deck(deck, convert, assets="assets"), _SITE)
+    if isinstance(convert, decks.Converter):
+        told += [cited.error for cited in convert.citations if cited.error]
+    told += _missing(deck, html, path, text)
+    told += _diagrams(shown, text)
+    return Lone(deck, html, sorted(told, key=lambda each: (each.where and each.where.line) or 0))
+
+
+def write_lone(lone: Lone, folder: Path, source: Path) -> None:
+    """Write a deck into a folder of its own.
+
+    Arguments:
+        lone: What `render_lone` returned.
+        folder: Where to write; what else is in it stays.
+        source: The folder that pictures are relative to.
+
+    Raises:
+        AsrunError: when the folder has a page that is no deck.
+    """
+    page = folder / "index.html"
+    if page.is_file() and OWN_MARK not in page.read_text("utf-8", errors="replace"):
+        raise AsrunError(
+            f"{page} is there, and is no deck of asrun's",
+            remedy="name another folder: asrun deck FILE.md -o FOLDER",
+        )
+    write_deck(lone.deck, lone.html, folder, source=source)
+
+
+class _Plain:
+    """Converts slides without values: a formula that cannot be read is shown as it was typed."""
+
+    def __init__(self, project: Project, told: list[AsrunError]):
+        self.told = told
+        self.markdown = make_markdown(project, MathExtension(), decks.DIALECT)
+        self.without_math: Markdown = make_markdown(project, None, decks.DIALECT)
+
+    def __call__(self, text: str, line: int) -> str:
+        nested = "\n".join(nest_lists(text.split("\n")))
+        try:
+            return self.markdown.reset().convert(nested)
+        except AsrunError as error:
+            error.where = error.where or Where("", line)
+            self.told.append(AsrunError(f"{error.what} It is shown as it was typed.", where=error.where))
+            return self.without_math.reset().convert(nested)
+
+
+def _missing(deck: Deck, html: str, path: Path, text: str) -> Iterator[AsrunError]:
+    for name in missing_files(deck, html, path.parent):
+        at = text.find(name)
+        line = text.count("\n", 0, at) + 1 if at >= 0 else None
+        yield AsrunError(
+            f"{name} is not there",
+            where=Where(deck.path, line),
+            remedy=f"put it into {path.parent}, or mend its name; the deck is written without it",
+        )
+
+
+def _diagrams(shown: str, text: str) -> Iterator[AsrunError]:
+    for found in _MERMAID.finditer(text):
+        yield AsrunError(
+            "a Mermaid diagram is shown as its source: asrun draws none",
+            where=Where(shown, text.count("\n", 0, found.start()) + 1),
+            remedy="put a picture of it in its place to have it drawn",
+        )

@@ -141,12 +141,15 @@ def provenance(record: Record, condition: Condition, links: Links) -> etree.Elem
     )
 
 
+_COUNTED = ("value", "claim", "figure", "table", "citation", "quiz", "exercise")
+
+
 def made_of(citations: Iterable[Citation], records_page: str | None) -> str:
     """Say at the foot of a page what it rests on; nothing for a page that cites nothing."""
     cited = list(citations)
     runs = set().union(*(each.records for each in cited)) if cited else set()
     kinds = Counter(each.kind for each in cited)
-    parts = [plural(kinds[kind], kind) for kind in ("value", "claim", "figure", "citation") if kinds[kind]]
+    parts = [plural(kinds[kind], kind) for kind in _COUNTED if kinds[kind]]
     if not parts:
         return ""
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

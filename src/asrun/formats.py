@@ -132,7 +132,8 @@ def format_seconds(seconds: float) -> str:
 
 def plural(count: int, noun: str) -> str:
     """Write a count with its noun: `1 run`, `3 runs`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    many = {"quiz": "quizzes"}.get(noun, f"{noun}s")
+    return f"{count} {noun if count == 1 else many}"
 
 
 def describe(value: Any) -> str:

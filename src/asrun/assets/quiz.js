@@ -198,7 +198,9 @@
     const value = (share) => (data.log ? low * (high / low) ** share : low + (high - low) * share);
     const all = [...data.at, ...data.published.map(([at]) => at)];
     const [first, last] = [Math.min(...all), Math.max(...all)];
-    const x = (at) => left + 12 + ((right - left - 24) * (at - first)) / (last - first);
+    // Points from 100 to 10 000 are meant to be looked at by their ratio.
+    const along = first > 0 && last / first >= 30 ? Math.log : (at) => at;
+    const x = (at) => left + 12 + ((right - left - 24) * (along(at) - along(first))) / (along(last) - along(first));
     const y = (each) => bottom - (bottom - top) * scale(each);
     const unit = data.unit ? (data.unit === "%" ? "\u202f%" : ` ${data.unit}`) : "";
     let touched = false;
@@ -214,8 +216,13 @@
       : [0, 0.25, 0.5, 0.75, 1].map(value);
     const axes = svg("g", { class: "asrun-axes" });
     for (const each of ticks) axes.append(line([[left, y(each)], [right, y(each)]], {}), text(left - 6, y(each) + 4, "end", write(each)));
-    const every = Math.ceil(data.at.length / 11);
-    data.labels.forEach((label, at) => at % every || axes.append(text(x(data.at[at]), bottom + 18, "middle", label)));
+    let free = 0;
+    data.labels.forEach((label, at) => {
+      const half = 4 * label.length + 3; // about: the text is not measured before it is shown
+      if (x(data.at[at]) - half < free) return;
+      free = x(data.at[at]) + half;
+      axes.append(text(x(data.at[at]), bottom + 18, "middle", label));
+    });
     axes.append(text((left + right) / 2, bottom + 38, "middle", data.across), text(left - 46, top - 20, "start", data.up + (data.unit ? `, ${data.unit}` : "")));
 
     const guess = svg("g", { class: "asrun-guess" });

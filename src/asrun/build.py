@@ -64,7 +64,7 @@ def draw(project: Project, store: Store, snippet: Snippet, record: Record, tell:
 
 
 def bring_up_to_date(
-    project: Project, store: Store, tell: Telling, *, run: bool = True
+    project: Project, store: Store, tell: Telling, *, run: bool = True, read: Sources | None = None
 ) -> Iterator[tuple[str, Condition, float]]:
     """Run every record that is not fresh, and every notebook; draw figures whose drawing code changed.
 
@@ -73,13 +73,13 @@ def bring_up_to_date(
         store: Its records.
         tell: Hears about progress.
         run: Whether anything may be executed; otherwise records that are not fresh are left as they are.
+        read: The project's modules as they are now.
 
     Yields:
         For each record: its name, the condition that it was found in, and the seconds that it took to mend (0: none).
     """
     snippets = {snippet.name: snippet for snippet in list_snippets(project)}
-    read: Sources | None = None
-    for name, condition in freshness.conditions(project, store).items():
+    for name, condition in freshness.conditions(project, store, read=read).items():
         record, seconds = store.get(name), 0.0
         if condition.state in (State.MISSING, State.STALE) and run:
             snippet = snippets[name.snippet]

@@ -28,28 +28,33 @@ class Context:
         project: The project.
         allow_stale: Show stale records (pages mark them) where they are an error otherwise.
         store: The project's records, where somebody has read them already.
+        read: Its modules, likewise.
     """
 
-    def __init__(self, project: Project, *, allow_stale: bool = False, store: Store | None = None):
+    def __init__(
+        self,
+        project: Project,
+        *,
+        allow_stale: bool = False,
+        store: Store | None = None,
+        read: Sources | None = None,
+    ):
         self.project, self.allow_stale = project, allow_stale
         self.store, self.literature = store or Store(project), Literature(project)
+        self.sources = read or sources(project)
         self._conditions: dict[RunName, Condition] = {}
 
     @cached_property
     def snippets(self) -> dict[str, Any]:
         return {snippet.name: snippet for snippet in list_snippets(self.project)}
 
-    @cached_property
-    def _sources(self) -> Sources:
-        return sources(self.project)
-
     def condition(self, record: Record) -> Condition:
         """Return whether a record is fresh, and its figures too."""
         if record.run not in self._conditions:
             snippet = self.snippets[record.run.snippet]
-            condition = record_condition(self.project, snippet, record, read=self._sources)
+            condition = record_condition(self.project, snippet, record, read=self.sources)
             if condition.state is State.FRESH:
-                condition = drawing_condition(self.project, snippet, record, read=self._sources)
+                condition = drawing_condition(self.project, snippet, record, read=self.sources)
             self._conditions[record.run] = condition
         return self._conditions[record.run]
 

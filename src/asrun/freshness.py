@@ -29,7 +29,12 @@ __all__ = [
 
 
 def conditions(
-    project: Project, store: Store, *, drawn: bool = False, strict_versions: bool = False
+    project: Project,
+    store: Store,
+    *,
+    drawn: bool = False,
+    strict_versions: bool = False,
+    read: Sources | None = None,
 ) -> dict[RunName, Condition]:
     """Return the condition of every record there is, and of every cheapest scale that has none.
 
@@ -40,11 +45,12 @@ def conditions(
         store: Its records.
         drawn: Whether a record whose values are fresh, but whose figures are not, is called stale.
         strict_versions: Whether a record made with other versions of Python or packages than there are here is.
+        read: The project's modules, where they were read a moment ago.
     """
     snippets = {snippet.name: snippet for snippet in list_snippets(project)}
     recorded = store.list()
     # What snippets share is read once for all of them.
-    read = sources(project)
+    read = read or sources(project)
     found = {}
     for run in recorded:
         snippet = snippets.get(run.snippet)

@@ -166,7 +166,7 @@ class RecordsBlock(AsrunBlock):
     def begin(self, made: etree.Element) -> None:
         context = self.page.context
         made.set("class", "asrun-records")
-        for run, condition in conditions(context.project, context.store, drawn=True).items():
+        for run, condition in conditions(context.project, context.store, drawn=True, read=context.sources).items():
             record = context.store.get(run)
             heading = element("h2", element("code", run.snippet), f" {run.scale}, {run.device}", id=record_anchor(run))
             made.append(heading)

@@ -29,12 +29,14 @@ def build(may_run: bool, allow_stale: bool) -> None:
     """
     from asrun import build as building
     from asrun.context import Context
+    from asrun.key import sources
 
     project = find_project()
     store = Store(project)
     reused, ran = 0, []
+    read = sources(project)
     with progress() as tell:
-        for name, condition, seconds in building.bring_up_to_date(project, store, tell, run=may_run):
+        for name, condition, seconds in building.bring_up_to_date(project, store, tell, run=may_run, read=read):
             if condition.state is State.FRESH:
                 reused += 1
                 _tell_fresh(name, condition)
@@ -48,7 +50,10 @@ def build(may_run: bool, allow_stale: bool) -> None:
             else:
                 out.print(f"[yellow]{condition.state}[/]  {name}  {escape(condition.reason)}")
         tell("checking and rendering", "pages and decks")
-        site, cited = building.build(Context(project, allow_stale=allow_stale, store=store))
+        site, cited = building.build(
+            # Whoever waited for a run may have gone on writing.
+            Context(project, allow_stale=allow_stale, store=store, read=None if ran else read)
+        )
     trained = f"ran {plural(len(ran), 'record')}" if ran else "trained nothing"
     out.print(f"Reused {plural(reused, 'record')}, {trained}; checked {cited} values, claims and citations.")
     out.print(f"Open {site / 'index.html'}", markup=False)

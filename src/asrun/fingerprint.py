@@ -18,6 +18,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from asrun.definitions import Definition, Import, Module, read_module
 from asrun.model import Digests
@@ -152,6 +153,8 @@ class Sources:
 
     def __init__(self, folders: Sequence[Path], root: Path):
         self.folders, self.root = tuple(folders), root
+        self.judged: dict[Any, Any] = {}
+        """What was concluded from them, for whoever asks again."""
         # Caches of this object, and not of the class: what they hold is true of one moment.
         self.find = functools.cache(self._find)
         self.is_folder = functools.cache(self._is_folder)

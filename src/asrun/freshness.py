@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,21 @@ def record_condition(project: Project, snippet: Snippet, record: Record, *, read
         record: What is compared.
         read: The project's modules, where they were read for other records a moment ago.
     """
+    return _once(read, "values", record, lambda: _record_condition(project, snippet, record, read))
+
+
+def _once(read: Sources | None, what: str, record: Record, judge: Callable[[], Condition]) -> Condition:
+    """Judge a record once for as long as the modules that were read are looked at."""
+    if read is None:
+        return judge()
+    known = read.judged.get((what, id(record)))
+    # The record is kept beside its condition, so that no other one can have its identity.
+    if known is None or known[0] is not record:
+        known = read.judged[what, id(record)] = (record, judge())
+    return known[1]
+
+
+def _record_condition(project: Project, snippet: Snippet, record: Record, read: Sources | None) -> Condition:
     if record.damaged:
         names = ", ".join(sorted(record.damaged))
         return Condition(State.FAILED, f"{names} changed by hand: not what the run wrote")
@@ -140,6 +156,10 @@ def other_versions(record: Record) -> list[str]:
 
 def drawing_condition(project: Project, snippet: Snippet, record: Record, *, read: Sources | None = None) -> Condition:
     """Compare a record's figures with the code that draws them."""
+    return _once(read, "drawing", record, lambda: _drawing_condition(project, snippet, record, read))
+
+
+def _drawing_condition(project: Project, snippet: Snippet, record: Record, read: Sources | None) -> Condition:
     if not snippet.plots:
         return Condition(State.FRESH)
     if not record.figures:

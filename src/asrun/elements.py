@@ -21,6 +21,8 @@ from asrun.statistics import LEVEL, Comparison, Interval
 __all__ = ["Links", "element", "error_box", "evidence", "provenance", "published_anchor", "record_anchor"]
 
 RECORDS_PAGE = "about/records.md"
+GRID = "asrun-grid"
+"""Class of our tables: those without one are the theme's to put into a box."""
 REFERENCES_PAGE = "references/index.md"
 
 
@@ -201,7 +203,7 @@ def evidence(comparisons: Iterable[Comparison], literature: Literature, links: L
                     element("td", *_from(side, literature, links)),
                 )
             )
-        parts.append(element("table", *rows))
+        parts.append(element("table", *rows, classes=GRID))
         parts.append(element("p", element("code", in_words(each)), *_decision(each)))
     return parts
 

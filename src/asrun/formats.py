@@ -106,11 +106,14 @@ def _spec(spread: float) -> str:
     return f".{max(0, digits - exponent)}f"
 
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def _number(number: float | int, spec: str) -> str:
     text = format(number, spec)
     if power := re.fullmatch(r"(.*\d)[eE]([+-]\d+)", text):
         mantissa, exponent = power.groups()
-        return f"{mantissa} × 10^{int(exponent)}".replace("-", "\u2212")
+        return f"{mantissa} × 10{str(int(exponent)).translate(_RAISED)}".replace("-", "\u2212")
     sign, digits = ("\u2212", text[1:]) if text.startswith("-") else ("", text)
     if not re.search("[1-9a-z]", digits):
         sign = ""

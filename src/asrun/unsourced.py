@@ -53,7 +53,9 @@ _ARITHMETIC = re.compile(
     r"[\d.(][\d.\s()\u202f+*/·×÷−–-]*[+*/·×÷−–-][\d.\s()\u202f+*/·×÷−–-]*[=≈]\s*[−-]?\d[\d.\u202f]*\s?%?"
 )
 _HEADING = re.compile(r"\s{0,3}(?:#{1,6}\s|---+\s*$|--+\s*$)")
-_CLAIM = re.compile(r"[ \t>]*/{3,}[ \t]*(?:claim|table|quiz|widget)\b")
+_CLAIM = re.compile(r"[ \t>]*/{3,}[ \t]*(?:claim|table|widget)\b")
+_HEADER = re.compile(r"[ \t>]*/{3,}[ \t]*(?P<name>\w+)[ \t]*\|?")
+_ASKING = frozenset({"quiz", "exercise"})
 _END = re.compile(r"[ \t>]*/{3,}[ \t]*$")
 _OPTION = re.compile(r"[ \t>]{4,}\S")
 
@@ -106,13 +108,16 @@ def _prose(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
             at = last + 1
             continue
         if _CLAIM.match(line):
-            # A claim's sentence is what its expression tests; a table and a quiz are made of expressions.
+            # A claim's sentence is what its expression tests, and a table is made of expressions.
             block = True
         elif block:
             block = not _END.match(line)
-        elif re.match(r"[ \t>]*/{3,}[ \t]*\w", line):
+        elif header := _HEADER.match(line):
             options = True
-        elif options and _OPTION.match(line) and re.match(r"[ \t>]*[\w-]+:", line):
+            # Readers read the header of a question; that of a figure is a name.
+            if header["name"] in _ASKING:
+                yield at, " " * header.end() + line[header.end() :]
+        elif options and _OPTION.match(line):
             pass
         elif line.strip().startswith("$$") and line.count("$$") == 1:
             display, options = not display, False

@@ -297,13 +297,13 @@ def test_the_table_of_a_change_reads_as_text_and_renders_as_a_table(project):
     assert project.run("diff").out.replace(THIN, " ") == (
         f"Records since `HEAD` ({commit[:12]}): 1 changed, 0 records unchanged.\n\n"
         "### answer (quick, cpu)\n\n"
-        "| value             | before         | after          | difference           | remarks        |\n"
-        "| ----------------- | -------------- | -------------- | -------------------- | -------------- |\n"
-        "| `error(drop=0.5)` | 5.0 ± 1.0      | 6 ± 3          | +1 (0.5 spreads)     | 1 of 2 changed |\n"
-        "| `n`               | 40             | 42             | +2 (+5%)             |                |\n"
-        "| `rate`            | 0.12341        | 0.12343        | +2 × 10^−5 (+0.016%) |                |\n"
-        "| `count`           | 1 000 000      | 999 999        | −1 (−0.0001%)        |                |\n"
-        '| `word`            | `` "a\\|b`c" `` | `` "a\\|b`d" `` |                      |                |\n'
+        "| value             | before         | after          | difference          | remarks        |\n"
+        "| ----------------- | -------------- | -------------- | ------------------- | -------------- |\n"
+        "| `error(drop=0.5)` | 5.0 ± 1.0      | 6 ± 3          | +1 (0.5 spreads)    | 1 of 2 changed |\n"
+        "| `n`               | 40             | 42             | +2 (+5%)            |                |\n"
+        "| `rate`            | 0.12341        | 0.12343        | +2 × 10⁻⁵ (+0.016%) |                |\n"
+        "| `count`           | 1 000 000      | 999 999        | −1 (−0.0001%)       |                |\n"
+        '| `word`            | `` "a\\|b`c" `` | `` "a\\|b`d" `` |                     |                |\n'
     )
     rows = [line for line in project.run("diff").out.splitlines() if line.startswith("|")]
     assert len({len(row) for row in rows}) == 1

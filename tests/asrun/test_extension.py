@@ -69,7 +69,7 @@ def test_no_mkdocs_yml_is_needed(coin, monkeypatch):
     ("text", "shown"),
     [
         ("{{ coin.tosses }}", "12\u202f345"),
-        ("{{coin.tosses|.1e}}", "1.2 × 10^4"),
+        ("{{coin.tosses|.1e}}", "1.2 × 10⁴"),
         ("{{ coin.heads(bias=0.5) }}", "0.500 ± 0.007"),
         ("{{ mean(coin.heads(bias=0.5)) | .1% }}", "50.0%"),
         ("{{ argmax(coin.heads) }}", "0.8"),

@@ -503,3 +503,11 @@ def _scratch_context(made: list[Context] = []) -> Context:  # noqa: B006
     if not made:
         made.append(Context(_scratch().project))
     return made[0]
+
+
+def test_a_choice_that_is_lost_in_the_feedback_above_is_told(coin):
+    text = (
+        "/// quiz | Which?\n    definition: so it is\n\n- [x] one\n- [ ] two\n\n    No: [see](a.md).\n"
+        "- [ ] three\n\n    No: [see](a.md).\n///"
+    )
+    assert "a choice is lost" in raised(coin.convert, text)

@@ -37,7 +37,7 @@ def coin(site) -> Site:
 
 
 def rows(html: str) -> list[list[str]]:
-    found = re.search(r"<table>.*?</table>", html, re.DOTALL)
+    found = re.search(r"<table[^>]*>.*?</table>", html, re.DOTALL)
     assert found
     cells = [re.findall(r"<t[hd](?: [^>]*)?>(.*?)</t[hd]>", row, re.DOTALL) for row in found[0].split("</tr>")]
     return [[re.sub(r"<[^>]+>", "", cell) for cell in row] for row in cells if row]

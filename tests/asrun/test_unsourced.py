@@ -105,3 +105,10 @@ def test_any_text_is_read(text):
     lines = text.split("\n")
     for found in find_unsourced(lines, 1):
         assert lines[found.line - 1][found.column - 1 :].lstrip().startswith(found.number[:1])
+
+
+def test_a_question_is_read_and_its_options_are_not():
+    options = "    because: x > 0.37\n    wrong:\n      0.9 * x: Because of 17."
+    text = f"/// quiz | It fell from 61 to 0.54. Why?\n{options}\n\n- [x] 0.38\n///"
+    assert numbers(text) == ["61", "0.54", "0.38"]
+    assert numbers("//// exercise | A layer of 400 units.\n    check: 400 * 0.5 == 200\n////") == ["400"]

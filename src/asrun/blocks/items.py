@@ -52,6 +52,9 @@ def read_items(content: Iterable[etree.Element]) -> list[Item]:
     return items
 
 
+_SWALLOWED = re.compile(r"(?:^|\n)[ \t]*[-*+][ \t]+\[[ xX]\][ \t]")
+
+
 def _read(item: etree.Element) -> Item:
     # A list with blank lines between its items holds paragraphs; one without holds text.
     children = list(item)
@@ -68,6 +71,12 @@ def _read(item: etree.Element) -> Item:
     if under:
         feedback.append(etree.Element("p"))
         feedback[0].text = under
+    for said in (each for child in [*feedback, *children] for each in child.itertext()):
+        if lost := _SWALLOWED.search(said):
+            raise AsrunError(
+                f"a choice is lost in what is said of the one above: {said[lost.start() :].strip()[:40]}",
+                remedy="leave a blank line between the two",
+            )
     return Item(text, offer, box, [*feedback, *children])
 
 

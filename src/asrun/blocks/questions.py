@@ -12,7 +12,7 @@ from typing import Any
 from asrun.blocks.grounds import GroundedBlock
 from asrun.blocks.items import Item, read_items
 from asrun.curve import Curve, Published, read_curve, read_published, read_range
-from asrun.elements import citation, element
+from asrun.elements import GRID, citation, element
 from asrun.errors import AsrunError
 from asrun.formats import format_number
 from asrun.positions import strip_marks
@@ -275,7 +275,7 @@ def _table(
         theirs = {round(at, 9): format_number(value) for at, value in published.points}
         for row, at in zip(rows, curve.at, strict=True):
             row.append(element("td", theirs.get(round(at, 9), "–")))
-    parts = [element("table", element("thead", head), element("tbody", *rows))]
+    parts = [element("table", element("thead", head), element("tbody", *rows), classes=GRID)]
     if published:
         literature = block.page.context.literature
         number = literature.published[published.key]

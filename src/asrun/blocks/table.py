@@ -10,7 +10,7 @@ import numpy as np
 from pymdownx.blocks.block import type_any, type_string
 
 from asrun.blocks.base import AsrunBlock
-from asrun.elements import element, provenance, stale_note
+from asrun.elements import GRID, element, provenance, stale_note
 from asrun.errors import AsrunError
 from asrun.formats import format_measure
 from asrun.measure import SEED, Measure, UnknownLabel, plain
@@ -50,7 +50,7 @@ class TableBlock(AsrunBlock):
         made.set("class", "asrun-table")
         frame = etree.SubElement(made, "div", {"class": "asrun-scroll", "tabindex": "0", "role": "group"})
         frame.set("aria-label", "table, may scroll")
-        table = etree.SubElement(frame, "table")
+        table = etree.SubElement(frame, "table", {"class": GRID})
         etree.SubElement(table, "caption").text = self.text
         head = etree.SubElement(etree.SubElement(table, "thead"), "tr")
         for text in heads:

@@ -43,6 +43,10 @@ class Context:
         self.store, self.literature = store or Store(project), Literature(project)
         self.sources = read or sources(project)
         self._conditions: dict[RunName, Condition] = {}
+        self._best: dict[tuple[str, str | None], Record] = {}
+
+    pdf = False
+    """Whether the site that is built has its decks as PDF too."""
 
     @cached_property
     def snippets(self) -> dict[str, Any]:
@@ -64,6 +68,11 @@ class Context:
         Raises:
             AsrunError: when there is no such snippet or no record, or the record is stale and that is not allowed.
         """
+        if (name, scale) not in self._best:
+            self._best[name, scale] = self._find_best(name, scale)
+        return self._best[name, scale]
+
+    def _find_best(self, name: str, scale: str | None) -> Record:
         if name not in self.snippets:
             # Says what is near; the file of a snippet that there is was read once for all citations.
             find_snippet(name, self.project)

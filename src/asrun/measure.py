@@ -69,7 +69,7 @@ class Measure:
         example = next((axis for axis in self.axes if axis != SEED), None)
         raise AsrunError(
             f"{self.text} has many numbers, along {along}",
-            remedy=f"choose one: {self.text}({example}={_label(self.labels[example][0])})"
+            remedy=f"choose one: {self.text}({example}={_typed(self.labels[example][0])})"
             if example in self.labels
             else f"choose one: {self.text}[0]",
         )
@@ -138,6 +138,11 @@ def _same(left: Any, right: Any) -> bool:
 
 def _label(label: Any) -> str:
     return f"{label:g}" if isinstance(label, (float, np.floating)) else str(label)
+
+
+def _typed(label: Any) -> str:
+    """Write a label as an author types it."""
+    return f'"{label}"' if isinstance(label, str) else _label(label)
 
 
 def from_record(values: dict[str, Any], path: list[str], text: str, source: Any) -> Measure:

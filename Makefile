@@ -18,6 +18,7 @@ serve: .venv/site.stamp
 bench: .venv/dev.stamp
 	$(BIN)/python -m benchmarks.trainer
 	$(BIN)/python -m benchmarks.site
+	$(BIN)/python -m benchmarks.decks
 	$(BIN)/python -m benchmarks.observing
 
 check: .venv/dev.stamp

@@ -28,6 +28,7 @@ COMMANDS = {
     "check": "build",
     "mutate": "mutate",
     "deck": "deck",
+    "pdf": "pdf",
 }
 """In which module of `asrun.commands` each command is: loaded when it is called, and no sooner."""
 
@@ -81,6 +82,8 @@ def main() -> None:
       asrun trim                 delete records that nothing uses any more
       asrun build                run what is not fresh, check every page, publish to site/
       asrun serve                preview while writing; never trains anything
+      asrun deck FILE.md         a folder that shows one deck; --check: does every slide fit?
+      asrun pdf FILE.md          a deck as PDF, or as a handout
     """  # noqa: D301 (click wants the character itself)
 
 

@@ -7,7 +7,7 @@ silent, the choices are:
   blank lines around it. So it is never the underline of a heading: write `## Heading`, or underline with `===` or five
   dashes. A table's `---|---` row is not exactly `---`, so it stays a table row; `***` draws a rule.
 - A separator inside a closed fence (of any length, indent or quote depth) is code. So is one inside an HTML comment
-  that starts a line, which takes a slide out of the deck. A fence that never closes is text, as it is for superfences.
+  that starts a line, which takes a slide out of the deck. A fence that its slide forgets to close ends with the slide.
 - The first `Note:` or `Notes:` at the start of a line begins the notes; a later one is a word of theirs.
 - Blank slides between separators are kept (a pause is a slide too); blank ones at the ends of the file are not slides.
 """
@@ -62,6 +62,11 @@ class Deck:
     def __str__(self) -> str:
         return self.path
 
+    @property
+    def count(self) -> int:
+        """How many slides it has."""
+        return sum(map(len, self.slides))
+
     def setting(self, *names: str) -> Any:
         """The first of these front matter keys that is set, also under mkslides' `slides:`."""
         nested = self.meta.get("slides")
@@ -78,6 +83,7 @@ NOTES = r"^[ \t]*notes?:"
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _COMMENT = re.compile(r" {0,3}<!--(?!\s*\.(?:slide|element)\b)")
+_CUT = re.compile(r"-{2,4}[ \t]*$")
 _SLIDE = re.compile(r"<!--\s*\.slide:\s*(.*?)\s*-->", re.DOTALL)
 _ATTRIBUTE = re.compile(r"""([^\s"'=<>/]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
 
@@ -147,7 +153,15 @@ def _end_of_block(lines: list[str], at: int) -> int:
     """The last line of the fence or comment that line `at` opens, or `at` where it opens none or never closes."""
     if _COMMENT.match(lines[at]):
         return next((n for n in range(at, len(lines)) if "-->" in lines[n]), at)
-    return end_of_fence(lines, at)
+    end = end_of_fence(lines, at)
+    return at if end > at and _is_forgotten(lines[at : end + 1]) else end
+
+
+def _is_forgotten(block: list[str]) -> bool:
+    """Whether a fence was closed by that of a later slide: between the two a slide ends, and another fence opens."""
+    cut = next((at for at, line in enumerate(block) if _CUT.match(line)), len(block))
+    marks = re.findall(r"`{3,}|~{3,}", block[0])
+    return any(re.match(rf" {{0,3}}{marks[0]}[`~]*[ \t]*\w", line) for line in block[cut:])
 
 
 def _pattern(deck: Deck, default: str, *names: str, flags: int = 0) -> re.Pattern[str]:

@@ -16,16 +16,30 @@ from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
 from asrun.fences import front_matter_lines
 from asrun.host import make_markdown
-from asrun.lists import nest_lists
 from asrun.prose import numbers_without_source
-from asrun.slides import render_deck, write_deck
+from asrun.slides import deck_title, render_deck, write_deck
 
-__all__ = ["DIALECT", "Converter", "Rendered", "list_decks", "render", "write"]
+__all__ = ["Converter", "Rendered", "dialect", "list_decks", "render", "write"]
 
 DIALECT: dict[str, dict[str, Any]] = {
     "pymdownx.emoji": {"emoji_index": gemoji, "emoji_generator": to_alt},
+    "pymdownx.magiclink": {},
+    "pymdownx.tasklist": {},
+    "pymdownx.tilde": {"subscript": False},
+    "asrun.dialect": {},
 }
 """What slides understand beside what pages do."""
+
+
+def dialect(deck: Deck) -> dict[str, dict[str, Any]]:
+    """What the slides of a deck understand; `revealOptions: {markdown: …}` may ask for line breaks and quotes."""
+    asked: dict[str, Any] = {}
+    for key in ("revealjs", "revealOptions"):
+        given = deck.meta.get(key)
+        wanted = given.get("markdown") if isinstance(given, dict) else None
+        asked |= wanted if isinstance(wanted, dict) else {}
+    more = {"breaks": "nl2br", "smartypants": "smarty"}
+    return DIALECT | {extension: {} for option, extension in more.items() if asked.get(option)}
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,10 @@ class Rendered:
     deck: Deck
     html: str
     citations: list[Citation]
+
+    @property
+    def title(self) -> str:
+        return deck_title(self.html)
 
 
 def list_decks(context: Context) -> list[Path]:
@@ -58,7 +76,7 @@ def render(path: Path, context: Context, *, strict: bool = True, directory_urls:
     deck = parse_deck(text, shown)
     lesson = deck.meta.get("lesson")
     links = Links("", "../../", directory_urls)
-    convert = Converter(context, shown, links, strict=strict)
+    convert = Converter(context, deck, links, strict=strict)
     if lesson and not (context.project.docs / f"{lesson}.md").is_file():
         raise AsrunError(
             f"{shown} belongs to the lesson {lesson}, which does not exist",
@@ -86,23 +104,23 @@ def write(rendered: Rendered, folder: Path, context: Context) -> None:
 class Converter:
     """Converts the Markdown of one slide after another, and keeps what they cite."""
 
-    def __init__(self, context: Context, path: str, links: Links, *, strict: bool):
+    def __init__(self, context: Context, deck: Deck, links: Links, *, strict: bool):
         self.citations: list[Citation] = []
         self.taken: set[str] = set()
         self.extension = AsrunExtension(
             context=context,
-            page=path,
+            page=deck.path,
             site_root=links.site_root,
             directory_urls=links.directory_urls,
             strict=strict,
             numbers=False,
         )
-        self.markdown = make_markdown(context.project, self.extension, DIALECT)
+        self.markdown = make_markdown(context.project, self.extension, dialect(deck))
 
     def __call__(self, text: str, line: int) -> str:
         self.extension.setConfig("first_line", line)
         self.markdown.reset()
         self.extension.page.taken = self.taken
-        html = self.markdown.convert("\n".join(nest_lists(text.split("\n"))))
+        html = self.markdown.convert(text)
         self.citations += self.extension.page.citations
         return html

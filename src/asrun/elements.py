@@ -18,7 +18,7 @@ from asrun.measure import SEED, Measure
 from asrun.model import Condition, Record, RunName, State
 from asrun.statistics import LEVEL, Comparison, Interval
 
-__all__ = ["Links", "element", "error_box", "evidence", "provenance", "published_anchor", "record_anchor"]
+__all__ = ["Links", "element", "error_box", "evidence", "pdf_names", "provenance", "published_anchor", "record_anchor"]
 
 RECORDS_PAGE = "about/records.md"
 GRID = "asrun-grid"
@@ -81,6 +81,11 @@ class Links:
 def record_anchor(run: RunName) -> str:
     """Return the id of a record on the page of all records."""
     return f"{run.snippet}-{run.scale}-{run.device}"
+
+
+def pdf_names(deck: str) -> tuple[str, str]:
+    """Return what the slides of a deck are called as PDF, and its handout."""
+    return f"{deck}.pdf", f"{deck}-handout.pdf"
 
 
 def published_anchor(key: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["LEAD", "end_of_fence", "front_matter_lines"]
+__all__ = ["LEAD", "closed_fences", "end_of_fence", "front_matter_lines"]
 
 LEAD = r"(?:[ \t>]|[-*+][ \t]|\d+[.)][ \t])*"
 """What may stand before a fence: an indent, quote marks, a list mark."""
@@ -21,6 +21,18 @@ def end_of_fence(lines: Sequence[str], at: int) -> int:
     mark = opened["fence"]
     closing = re.compile(rf"[ \t>]*{mark[0]}{{{len(mark)},}}[ \t]*$")
     return next((number for number in range(at + 1, len(lines)) if closing.match(lines[number])), at)
+
+
+def closed_fences(text: str) -> str:
+    """The text with a fence that never closes closed at its end, as CommonMark does."""
+    lines, at = text.split("\n"), 0
+    while at < len(lines):
+        last = end_of_fence(lines, at)
+        if last == at and (opened := _FENCE.match(lines[at])):
+            indent = re.match(r"[ \t>]*", lines[at])
+            return f"{text}\n{indent[0] if indent else ''}{opened['fence']}"
+        at = last + 1
+    return text
 
 
 def front_matter_lines(text: str) -> int:

@@ -15,7 +15,6 @@ from asrun.deck import Deck, parse_deck
 from asrun.elements import Links
 from asrun.errors import AsrunError
 from asrun.host import make_markdown
-from asrun.lists import nest_lists
 from asrun.markup import unlinked
 from asrun.mathml import MathExtension
 from asrun.model import Where
@@ -55,9 +54,9 @@ def render_lone(path: Path) -> Lone:
     told: list[AsrunError] = []
     convert: Convert
     if inside:
-        convert = decks.Converter(Context(project, allow_stale=True), shown, Links("", _SITE), strict=False)
+        convert = decks.Converter(Context(project, allow_stale=True), deck, Links("", _SITE), strict=False)
     else:
-        convert = _Plain(project, told)
+        convert = _Plain(project, deck, told)
     html = unlinked(render_deck(deck, convert, assets="assets"), _SITE)
     if isinstance(convert, decks.Converter):
         told += [cited.error for cited in convert.citations if cited.error]
@@ -89,19 +88,19 @@ def write_lone(lone: Lone, folder: Path, source: Path) -> None:
 class _Plain:
     """Converts slides without values: a formula that cannot be read is shown as it was typed."""
 
-    def __init__(self, project: Project, told: list[AsrunError]):
+    def __init__(self, project: Project, deck: Deck, told: list[AsrunError]):
         self.told = told
-        self.markdown = make_markdown(project, MathExtension(), decks.DIALECT)
-        self.without_math: Markdown = make_markdown(project, None, decks.DIALECT)
+        options = decks.dialect(deck)
+        self.markdown = make_markdown(project, MathExtension(), options)
+        self.without_math: Markdown = make_markdown(project, None, options)
 
     def __call__(self, text: str, line: int) -> str:
-        nested = "\n".join(nest_lists(text.split("\n")))
         try:
-            return self.markdown.reset().convert(nested)
+            return self.markdown.reset().convert(text)
         except AsrunError as error:
             error.where = error.where or Where("", line)
             self.told.append(AsrunError(f"{error.what} It is shown as it was typed.", where=error.where))
-            return self.without_math.reset().convert(nested)
+            return self.without_math.reset().convert(text)
 
 
 def _missing(deck: Deck, html: str, path: Path, text: str) -> Iterator[AsrunError]:

@@ -11,7 +11,7 @@ from asrun.deck import parse_attributes
 
 __all__ = [
     "Tag",
-    "asking_frames",
+    "balanced",
     "edited",
     "element_comments",
     "insides",
@@ -30,8 +30,11 @@ _TAG = re.compile(
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
 )
+_IMPLIED = frozenset(
+    ["p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "colgroup", "option", "optgroup"]
+)
+"""What ends where the element around it does, if it is not ended."""
 _ELEMENT = re.compile(r"\s*\.element\s*:?\s*(.*?)\s*\Z", re.DOTALL)
-_ELSEWHERE = re.compile(r"""\s(?:data-)?src=["']((?:https?:)?//[^"']+)["']""")
 _ID = re.compile(r"""\s(?:id|name)=["']([^"']+)["']""")
 
 
@@ -110,6 +113,24 @@ def element_comments(markup: str) -> str:
     return edited(markup, edits)
 
 
+def balanced(markup: str) -> str:
+    """End what a slide leaves open, and leave out the ends of what it did not open: the next slide is not inside it."""
+    opened: list[str] = []
+    edits: dict[tuple[int, int], str] = {}
+    at = 0
+    for tag in read_tags(markup):
+        at = tag.end
+        if tag.kind == "start":
+            opened.append(tag.name)
+        elif tag.kind == "end" and tag.name in opened:
+            while opened.pop() != tag.name:
+                pass
+        elif tag.kind == "end" and tag.text and tag.name not in ("p", "br"):  # by themselves these two show something
+            edits[tag.start, tag.end] = ""
+    comment = "-->" if "<!--" in markup[at:] else ""
+    return edited(markup, edits) + comment + "".join(f"</{name}>" for name in reversed(opened) if name not in _IMPLIED)
+
+
 def own_ids(markup: str, taken: set[str], suffix: str) -> str:
     """Rename ids and names that an earlier slide uses, with all that points at them: a deck is one page.
 
@@ -126,25 +147,6 @@ def own_ids(markup: str, taken: set[str], suffix: str) -> str:
         rf"""(\s(?:id|name|for|aria-(?:labelledby|describedby|controls))=["']|href=["']\#|url\(["']?\#)({names})(?=["')])"""
     )
     return edited(markup, {(tag.start, tag.end): reference.sub(rf"\1\2{suffix}", tag.text) for tag in tags})
-
-
-def asking_frames(markup: str) -> str:
-    """Put a button in the place of each frame from elsewhere: nothing is asked of another host before it is pressed."""
-    edits: dict[tuple[int, int], str] = {}
-    for tag in read_tags(markup):
-        if tag.kind != "start" or tag.name != "iframe" or not (address := _ELSEWHERE.search(tag.text)):
-            continue
-        host = html.unescape(address[1]).partition("//")[2].partition("/")[0]
-        has = parse_attributes(tag.text[1:-1].partition(" ")[2])
-        about = html.escape(html.unescape(has.get("title", "")) or "what is embedded here")
-        kept = _ELSEWHERE.sub(f' data-ask-src="{address[1]}"', tag.text)
-        if "title" not in has:
-            kept = with_attributes(kept, {"title": f"embedded from {host}"})
-        edits[tag.start, insides(markup, tag)[1] + len("</iframe>")] = (
-            f'<span class="asks">{kept}</iframe>'
-            f'<button type="button" class="ask">Load {about} from {html.escape(host)}</button></span>'
-        )
-    return edited(markup, edits)
 
 
 def unlinked(markup: str, start: str) -> str:

@@ -5,8 +5,11 @@ Everything it does is in other modules, which have never heard of MkDocs.
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from mkdocs.config import config_options
 from mkdocs.config.base import Config
@@ -15,16 +18,18 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import BasePlugin, event_priority, get_plugin_logger
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from mkdocs.structure.toc import AnchorLink
 from mkdocs.utils import get_relative_url
 
-from asrun import decks, mathfont, notebook, slides
+from asrun import browser, decks, mathfont, notebook, pdf, slides
 from asrun.context import Context
-from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of
+from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of, pdf_names
 from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
 from asrun.fences import front_matter_lines
 from asrun.pages import Read
 from asrun.project import OPTIONS, read_project
+from asrun.slide_texts import slide_texts
 
 if TYPE_CHECKING:
     # Only a preview needs it, and it takes a while to load.
@@ -116,6 +121,10 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
             self.decks[path.stem] = rendered
             self.read.append(Read(path, rendered.citations))
             files.append(File.generated(config, f"slides/{path.stem}/index.html", content=rendered.html))
+            if self.context.pdf:
+                # Links to them are checked before the browser has printed them.
+                for name in pdf_names(path.stem):
+                    files.append(File.generated(config, f"slides/{path.stem}/{name}", content=b"%PDF"))
         try:
             executed = notebook.executed(self.project, allow_stale=self.context.allow_stale)
         except AsrunError as error:
@@ -154,6 +163,16 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
         # All pages are converted, and none is rendered: nothing has to be when something is wrong.
         if self.problems and not self.previewing:
             raise PluginError(str(Problems(self.problems)))
+        self._index_decks(config, files)
+
+    def _index_decks(self, config: MkDocsConfig, files: Files) -> None:
+        """Let readers search the slides: each is found by itself, and opened."""
+        search: Any = config.plugins.get("material/search") or config.plugins.get("search")
+        index = getattr(search, "search_index", None)
+        for name, rendered in self.decks.items() if index else ():
+            file = files.get_file_from_path(f"slides/{name}/index.html")
+            if index and file:
+                index.add_entry_from_context(_deck_page(rendered, file.url))
 
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         site = Path(config.site_dir)
@@ -161,10 +180,33 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
             decks.write(rendered, site / "slides" / name, self.context)
         if self.decks:
             slides.copy_assets(site / "slides" / "assets")
+        if self.context.pdf:
+            self._print_decks(site / "slides", config.site_url)
         mathfont.write_site_font(site, self.project.cache)
+
+    def _print_decks(self, folder: Path, site_url: str | None) -> None:
+        """Print the decks of the finished site: what their links lead to is there."""
+        try:
+            with browser.started() as chromium:
+                for name, rendered in self.decks.items():
+                    base = urljoin(site_url, f"slides/{name}/") if site_url else None
+                    pdf.write_both(chromium, folder / name, name, str(rendered.deck), base=base)
+        except AsrunError as error:
+            raise PluginError(str(error)) from error
 
     def on_serve(self, server: LiveReloadServer, *, config: MkDocsConfig, builder: Any) -> LiveReloadServer:
         for folder in (self.project.snippets, self.project.slides, slides.ASSETS):
             if folder.is_dir():
                 server.watch(str(folder))
         return server
+
+
+def _deck_page(rendered: decks.Rendered, url: str) -> Any:
+    """A deck as search plugins see a page: a heading for each slide, whose anchor is the slide's."""
+    title = f"{rendered.title} (slides)"
+    toc, content = [], [f"<h1>{escape(title)}</h1>"]
+    for number, slide in enumerate(slide_texts(rendered.html), 1):
+        heading = slide.heading or f"Slide {number}"
+        toc.append(AnchorLink(heading, slide.place, 2))
+        content.append(f'<h2 id="{slide.place}">{escape(heading)}</h2><p>{escape(slide.text)}</p>')
+    return SimpleNamespace(content="".join(content), toc=toc, url=url, title=title, meta={})

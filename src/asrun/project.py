@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,8 @@ class Project:
     macros: dict[str, str] = field(default_factory=dict)
     sourced_numbers: tuple[str, ...] = ()
     number_settings: dict[str, str] = field(default_factory=dict)
+    pages: tuple[str, ...] = ()
+    """The pages that the navigation names, in its order: `lessons/07.md`."""
     uses_asrun: bool = True
     """Whether mkdocs.yml lists the plugin: any other project is left alone."""
 
@@ -168,8 +171,17 @@ def _project(root: Path, settings: dict[str, Any]) -> Project:
         macros=options["macros"],
         sourced_numbers=tuple(options["sourced_numbers"]),
         number_settings=options["number_settings"],
+        pages=tuple(_navigated(settings.get("nav"))),
         uses_asrun=any(plugin == "asrun" or (isinstance(plugin, dict) and "asrun" in plugin) for plugin in listed),
     )
+
+
+def _navigated(nav: Any) -> Iterator[str]:
+    """The pages of a navigation, which nests lists and titles."""
+    if isinstance(nav, str):
+        yield nav
+    for item in nav.values() if isinstance(nav, dict) else nav if isinstance(nav, list) else ():
+        yield from _navigated(item)
 
 
 def _markdown_extensions(listed: Any) -> dict[str, dict[str, Any]]:

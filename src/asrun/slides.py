@@ -9,16 +9,19 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from asrun.deck import Deck, Slide, Stack
+from asrun.elsewhere import asking, asking_ground, without_imports
 from asrun.errors import AsrunError
-from asrun.markup import asking_frames, element_comments, own_ids, read_tags, with_attributes
+from asrun.fences import closed_fences
+from asrun.markup import balanced, element_comments, own_ids, read_tags, with_attributes
 from asrun.model import Where
 from asrun.steps import draw_steps, mark_steps
 
-__all__ = ["ASSETS", "OWN_MARK", "Convert", "copy_assets", "missing_files", "render_deck", "write_deck"]
+__all__ = ["ASSETS", "OWN_MARK", "Convert", "copy_assets", "deck_title", "missing_files", "render_deck", "write_deck"]
 
 OWN_MARK = '<meta name="generator" content="asrun">'
 """Tells a page of ours from any other."""
@@ -47,11 +50,14 @@ _THEMES = dict.fromkeys(("dark", "black", "black-contrast", "night", "moon", "le
 _THEMES |= dict.fromkeys(("light", "white", "white-contrast", "beige", "sky", "simple", "serif", "solarized"), "light")
 
 _HEADING = re.compile(r"<h[1-6]\b[^>]*>(.*?)</h[1-6]>", re.DOTALL | re.IGNORECASE)
+_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 _LEAD_TAGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "p", "a", "em", "strong", "br", "small", "sup", "sub"})
 _ROOTED = re.compile(r"""\s(?:src|poster|data-background-(?:image|video))=["'](/[^/"'?#][^"'?#]*)""")
-_LOCAL = re.compile(
-    r"""\s(?:src|data-src|poster|data-background-(?:image|video))=["'](?![a-z][\w+.-]*:|[/#])([^"'?#]+)"""
-)
+_URL = re.compile(r"""url\(\s*["']?(?![a-z][\w+.-]*:|[/#])([^"')?#]+)""")
+_LOCAL = re.compile(r"""\s(?:src|data-src|poster)=["'](?![a-z][\w+.-]*:|[/#])([^"'?#]+)""")
+_LOCAL_NAME = re.compile(r"(?![a-z][\w+.-]*:|[/#])[^?#]+\.\w{2,5}$", re.IGNORECASE)
+_GROUNDS = re.compile(r"""\sdata-background(?:-image|-video)?=["']([^"']+)""")
+_STYLED = re.compile(r"""<style\b[^>]*>.*?</style\s*>|\sstyle=(?:"[^"]*"|'[^']*')""", re.IGNORECASE | re.DOTALL)
 
 
 def render_deck(
@@ -91,6 +97,12 @@ def render_deck(
     )
 
 
+def deck_title(page: str) -> str:
+    """What the page of a deck is called."""
+    found = _TITLE.search(page)
+    return html.unescape(found[1]) if found else ""
+
+
 def write_deck(deck: Deck, page: str, folder: Path, *, source: Path | None = None, alone: bool = True) -> None:
     """Write the page, the files it needs and the pictures it shows into a folder of its own.
 
@@ -107,26 +119,53 @@ def write_deck(deck: Deck, page: str, folder: Path, *, source: Path | None = Non
         copy_assets(folder / "assets")
     origin = (source or Path(deck.path).parent).resolve()
     for name in sorted(_files(deck, page)):
-        picture = (origin / name).resolve()
+        picture = _find(origin, name).resolve()
         # A path that leads out of the deck's folder would leave this one too.
         if picture.is_file() and picture.is_relative_to(origin) and not name.startswith("assets/vendor/"):
             target = folder / picture.relative_to(origin)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(picture, target)
+            _copy(picture, target)
+            if picture.suffix == ".css":
+                _copy_shown_by(picture, target, origin)
     (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _copy(file: Path, target: Path) -> None:
+    """Copy a file; a style sheet without what it asks of other hosts."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if file.suffix == ".css":
+        target.write_text(without_imports(file.read_text("utf-8", errors="replace")), "utf-8")
+    else:
+        shutil.copyfile(file, target)
+
+
+def _copy_shown_by(style: Path, target: Path, origin: Path) -> None:
+    """Copy the pictures and fonts that a style sheet names, where they are beside the deck."""
+    for name in _URL.findall(style.read_text("utf-8", errors="replace")):
+        file = (style.parent / name).resolve()
+        if file.is_file() and file.is_relative_to(origin):
+            _copy(file, (target.parent / name).resolve())
 
 
 def missing_files(deck: Deck, page: str, source: Path) -> list[str]:
     """List the pictures, styles and scripts that a deck names and that are not there."""
     rooted = {html.unescape(name) for name in _ROOTED.findall(page)}
-    return sorted(name for name in _files(deck, page) | rooted if not (source / name.lstrip("/")).is_file())
+    return sorted(name for name in _files(deck, page) | rooted if not _find(source, name.lstrip("/")).is_file())
 
 
 def _files(deck: Deck, page: str) -> set[str]:
     """Name the files beside the deck that its page needs."""
-    pictures = {html.unescape(name) for name in _LOCAL.findall(page)}
+    named = [html.unescape(name) for name in _LOCAL.findall(page)]
+    for grounds in _GROUNDS.findall(page):
+        named += [name.strip() for name in html.unescape(grounds).split(",") if _LOCAL_NAME.match(name.strip())]
+    named += [name for style in _STYLED.findall(page) for name in _URL.findall(html.unescape(style))]
     asked = {*_asked(deck, "css", ".css"), *_asked(deck, "scripts", ".js")}
-    return asked | {name for name in pictures if not name.startswith("assets/")}
+    return asked | {name for name in named if not name.startswith("assets/")}
+
+
+def _find(folder: Path, name: str) -> Path:
+    """The file that a page names; what browsers read as `%20` may be a space in its name."""
+    file = folder / name
+    return file if file.is_file() else folder / unquote(name)
 
 
 def _asked(deck: Deck, name: str, suffix: str) -> Iterator[str]:
@@ -169,16 +208,16 @@ class _Drawing:
         self.count += 1
         shown = self.html(slide.source, slide.line)
         notes = self.html(slide.notes, slide.notes_line) if slide.notes else ""
-        attributes = dict(slide.attributes)
+        attributes, ground = asking_ground(slide.attributes)
         if _is_lead(shown, first=self.count == 1):
             attributes["class"] = f"{attributes.get('class', '')} lead".strip()
         opening = with_attributes("<section>", attributes)
         spoken = f'\n<aside class="notes">\n{notes}\n</aside>' if notes else ""
-        return f"{opening}\n{shown}{spoken}\n</section>"
+        return f"{opening}\n{shown}{ground}{spoken}\n</section>"
 
     def html(self, source: str, line: int) -> str:
-        rendered = self.convert(mark_steps(source, self.deck.path, line), line)
-        rendered = asking_frames(draw_steps(element_comments(rendered)))
+        rendered = self.convert(mark_steps(closed_fences(source), self.deck.path, line), line)
+        rendered = balanced(asking(draw_steps(element_comments(rendered))))
         return own_ids(rendered, self.ids, f"-s{self.count}")
 
 

@@ -1,8 +1,8 @@
 """Walks through code in steps: ``` ```python [1|3-4|5] ``` becomes one block a step, one laid over the other.
 
 reveal.js does this with a highlighter in the browser. Here the code is highlighted on the server already, so the steps
-are passed through Markdown as an attribute of the fence and drawn afterwards. Each step is a whole block because a
-fragment of reveal.js can only show and hide.
+are passed through Markdown as an attribute of the fence and drawn afterwards, with the numbers of the lines, which are
+all that `[]` asks for. Each step is a whole block because a fragment of reveal.js can only show and hide.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _INFO = re.compile(
     rf"(?P<lead>{LEAD})(?P<fence>`{{3,}}|~{{3,}})[ \t]*(?P<language>[\w+#.-]*)[ \t]*\[(?P<steps>[^\]]*)\](?P<rest>.*)$"
 )
 _LINES = r"(?:\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)?"
-_STEPS = re.compile(rf"(?:\d+:)?(?P<steps>{_LINES}(?:\|{_LINES})*)")
+_STEPS = re.compile(rf"(?:(?P<first>\d+):)?(?P<steps>{_LINES}(?:\|{_LINES})*)")
 
 
 def mark_steps(source: str, path: str, line: int) -> str:
@@ -43,7 +43,7 @@ def mark_steps(source: str, path: str, line: int) -> str:
                     remedy="Write lines and ranges with commas between, and `|` between steps: [1|3-4|6,8].",
                 )
             language = f".{info['language']} " if info["language"] else ""
-            attributes = f'{language}data-steps="{asked["steps"]}"{info["rest"].rstrip()}'
+            attributes = f'{language}data-steps="{asked[0]}"{info["rest"].rstrip()}'
             lines[at] = f"{info['lead']}{info['fence']}{{{attributes}}}"
         at = last + 1
     return "\n".join(lines)
@@ -61,14 +61,17 @@ def draw_steps(markup: str) -> str:
         if code is None:
             continue
         top, bottom = insides(inner, code)
-        layers = _layers(inner[top:bottom].removesuffix("\n").split("\n"), asked[1].split("|"))
+        first, _, steps = asked[1].rpartition(":")
+        layers = _layers(inner[top:bottom].removesuffix("\n").split("\n"), steps.split("|"), int(first or 1))
         edits[begin, end] = inner[: code.start] + layers + inner[bottom + len("</code>") :]
         edits[block.start, block.end] = with_attributes(block.text, {"class": "steps"})
     return edited(markup, edits)
 
 
-def _layers(lines: list[str], steps: list[str]) -> str:
+def _layers(lines: list[str], steps: list[str], first: int) -> str:
+    """The code, a copy a step. Its lines are counted from `first`, though the steps always call the first line 1."""
     layers = []
+    counted = f' style="counter-reset: line {first - 1}"' if first != 1 else ""
     for number, step in enumerate(steps):
         lit = _lines(step)
         drawn = "".join(
@@ -77,7 +80,7 @@ def _layers(lines: list[str], steps: list[str]) -> str:
         )
         # The copies are for the eyes: the code is read aloud once.
         over = ' class="fragment" aria-hidden="true"' if number else ""
-        layers.append(f"<code{over}>{drawn}</code>")
+        layers.append(f"<code{over}{counted}>{drawn}</code>")
     return "".join(layers)
 
 

@@ -68,6 +68,13 @@ def test_a_fence_that_never_closes_takes_no_slide_with_it() -> None:
     assert len(parse_deck("```python\nx\n---\nb\n---\nc", "deck.md").slides) == 3
 
 
+def test_a_fence_that_its_slide_forgets_to_close_is_not_closed_by_a_later_one() -> None:
+    deck = parse_deck("a\n```js\nx\n---\nb\n---\n```js\ny\n```\n---\nc", "deck.md")
+    assert sources(deck) == [["a\n```js\nx"], ["b"], ["```js\ny\n```"], ["c"]]
+    # A block of four may hold one of three, and slides.
+    assert len(parse_deck("````md\na\n---\n```js\ny\n```\n````", "deck.md").slides) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "source", "notes", "line"),
     [

@@ -53,7 +53,8 @@ Note: said
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "img").mkdir()
     (tmp_path / "img" / "a.png").write_bytes(b"a")
-    (tmp_path / "style.css").write_text("h1 { color: red }")
+    (tmp_path / "style.css").write_text("@import url(https://a.org/b.css); h1 { background: url('img/ground.png') }")
+    (tmp_path / "img" / "ground.png").write_bytes(b"g")
     (tmp_path / "talk.md").write_text(DECK)
     return tmp_path
 
@@ -73,7 +74,9 @@ def test_a_deck_of_anybodys_becomes_a_folder(folder, monkeypatch):
     assert "<math" in page and "nonsense" in page
     assert page.count("<section") == 4 and page.count('<aside class="notes">') == 1
     assert not re.search(r"""\s(?:src|href)=["']https?:""", page)
-    assert (folder / "talk" / "style.css").is_file() and '<link rel="stylesheet" href="style.css">' in page
+    assert (folder / "talk" / "style.css").read_text() == " h1 { background: url('img/ground.png') }"
+    assert (folder / "talk" / "img" / "ground.png").is_file()
+    assert '<link rel="stylesheet" href="style.css">' in page
     assert (folder / "talk" / "img" / "a.png").read_bytes() == b"a"
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import html
 import json
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 
 import markdown
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asrun.deck import parse_deck
+from asrun.decks import dialect
+from asrun.elsewhere import asking, asking_ground, without_imports
 from asrun.errors import AsrunError
-from asrun.markup import element_comments, own_ids
-from asrun.slides import ASSETS, copy_assets, render_deck, write_deck
+from asrun.host import ALWAYS
+from asrun.markup import balanced, element_comments, own_ids
+from asrun.slides import ASSETS, copy_assets, missing_files, render_deck, write_deck
 from asrun.steps import mark_steps
 
 EXTENSIONS = ["pymdownx.superfences", "pymdownx.highlight", "attr_list", "tables", "md_in_html", "pymdownx.tabbed"]
@@ -72,6 +76,156 @@ def test_ids_are_the_slide_s_own() -> None:
     assert own_ids(tab, taken, "-s2") == tab.replace("t_1", "t_1-s2").replace('name="t"', 'name="t-s2"')
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("<div><p>a</div>", "<div><p>a</div>"),
+        ("<div><font>a", "<div><font>a</font></div>"),
+        ("</div>a</div></section>", "a"),
+        ("<ul><li>a<li>b</ul>", "<ul><li>a<li>b</ul>"),
+        ("a<br></br><img>", "a<br></br><img>"),
+        ("a <!-- b", "a <!-- b-->"),
+        ("<b>a</i></b>", "<b>a</b>"),
+    ],
+)
+def test_a_slide_ends_what_it_opens_and_nothing_else(before: str, after: str) -> None:
+    assert balanced(before) == after
+
+
+def test_code_that_is_not_closed_ends_with_its_slide() -> None:
+    page = render_deck(parse_deck("a\n\n```js [1|2]\nx\ny\n---\n# B", "deck.md"), convert)
+    assert page.count("<section") == 2 and page.count('class="fragment"') == 1 and "```" not in page
+
+
+@pytest.mark.parametrize(
+    ("before", "shown"),
+    [
+        ('<img src="https://a.org/x.png" alt="A &amp; B">', "Load A &amp; B from a.org"),
+        ('<video poster="p.png"><source src="//a.org/x.mp4"></video>', "Load a film from a.org"),
+        ('<iframe src="http://a.org/"></iframe>', "Load what is embedded here from a.org"),
+    ],
+)
+def test_nothing_is_asked_of_another_host_before_the_reader_asks(before: str, shown: str) -> None:
+    page = asking(f"<p>a</p>{before}<p>b</p>")
+    assert shown in page and "data-ask-src=" in page
+    assert not re.search(r"""\s(?:src|poster|srcset)=["'](?:https?:)?//""", page)
+    assert page.startswith("<p>a</p><span") and page.endswith("</span><p>b</p>")
+
+
+def test_scripts_and_styles_from_elsewhere_are_left_out() -> None:
+    page = asking(
+        '<script src="https://a.org/a.js"></script><script>b()</script><link rel="stylesheet" href="//a.org/a.css">'
+        '<p style="background: url(\'https://a.org/c.png\')">url(https://a.org/d)</p><img src="e.png">'
+    )
+    assert page == '<script>b()</script><p style="background: none">url(https://a.org/d)</p><img src="e.png">'
+    assert without_imports("@import url('https://a.org/?a=1');\na {b: url(c.png)}") == "\na {b: url(c.png)}"
+
+
+def test_a_background_from_elsewhere_is_asked_for() -> None:
+    kept, button = asking_ground({"data-background-image": "https://a.org/a.png", "data-background-size": "contain"})
+    assert kept == {"data-ask-background-image": "https://a.org/a.png", "data-background-size": "contain"}
+    assert button == '<button type="button" class="ask ground">Load the background from a.org</button>'
+    assert asking_ground({"data-background": "#fff"}) == ({"data-background": "#fff"}, "")
+
+
+WORD = st.text("abcdefghij", min_size=1, max_size=6)
+ITEMS = st.lists(st.tuples(st.integers(0, 2), WORD), min_size=1, max_size=5)
+
+
+def items(words: list[tuple[int, str]], mark: str) -> str:
+    """A list of which no item is more than one deeper than the one before."""
+    lines, depth = [], -1
+    for wanted, word in words:
+        depth = min(wanted, depth + 1)
+        lines.append(f"{' ' * len(mark) * depth}{mark}{word}")
+    return "\n".join(lines)
+
+
+# What is written, and the words that are seen.
+BLOCK = st.one_of(
+    WORD.map(lambda word: (word, word)),
+    WORD.map(lambda word: (f"## {word}", word)),
+    st.tuples(WORD, WORD).map(lambda two: (f"**{two[0]}** ~~{two[1]}~~ `{two[0]}`", "".join([*two, two[0]]))),
+    st.tuples(ITEMS, st.sampled_from(["- ", "* ", "1. "])).map(
+        lambda of: (items(*of), "".join(word for _, word in of[0]))
+    ),
+    st.tuples(WORD, ITEMS).map(
+        lambda of: (f"{of[0]}:\n{items(of[1], '- ')}", f"{of[0]}:" + "".join(w for _, w in of[1]))
+    ),
+    st.tuples(WORD, WORD).map(lambda two: (f"{two[0]}\n| {two[1]} | x |\n|---|---|\n| y | z |", f"{''.join(two)}xyz")),
+    st.tuples(WORD, WORD).map(lambda two: (f"> {two[0]}\n> {two[1]}", "".join(two))),
+    WORD.map(lambda word: (f'<div class="a">\n\n- {word}\n\n</div>', word)),
+    WORD.map(lambda word: (f"<div>\n*{word}*\n</div>", f"*{word}*")),
+    WORD.map(lambda word: (f"<div><font>\n\n{word}", word)),
+    WORD.map(lambda word: (f"{word}\n</div></section>", word)),
+    st.lists(st.sampled_from(["---", "----", "Note: x", "- a", "<b>", "# a", ""]), min_size=1, max_size=4).map(
+        lambda lines: ("\n".join(["```text", *lines, "```"]), "".join(lines).replace(" ", ""))
+    ),
+)
+BLOCKS = st.lists(BLOCK, min_size=1, max_size=4).map(
+    lambda blocks: ("\n\n".join(text for text, _ in blocks), "".join(words for _, words in blocks))
+)
+WHOLE = st.lists(
+    st.lists(st.tuples(BLOCKS, st.one_of(st.none(), st.tuples(WORD, BLOCKS))), min_size=1, max_size=3),
+    min_size=1,
+    max_size=4,
+)
+
+
+class Outline(HTMLParser):
+    """How the sections of a page are nested, and which words are on each and in its notes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.top: list = []
+        self.open: list[dict] = []
+        self.noted = False
+        self.feed(page[page.index('<div class="slides">') : page.index("</main>")])
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        if tag == "section":
+            made = {"shown": "", "said": "", "within": []}
+            (self.open[-1]["within"] if self.open else self.top).append(made)
+            self.open.append(made)
+        self.noted |= tag == "aside"
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "section":
+            self.open.pop()
+        self.noted &= tag != "aside"
+
+    def handle_data(self, data: str) -> None:
+        if self.open:
+            self.open[-1]["said" if self.noted else "shown"] += "".join(data.split())
+
+
+@settings(max_examples=300)
+@given(WHOLE, st.sampled_from(["\n---\n", "\n\n---\n\n"]), st.sampled_from(["\n--\n", "\n\n----\n\n"]))
+def test_slides_notes_and_words_survive(stacks: list, across: str, down: str) -> None:
+    def text(shown: tuple[str, str], said: tuple[str, tuple[str, str]] | None) -> str:
+        return f"{shown[0]}\n\nNote: {said[0]}\n\n{said[1][0]}" if said else shown[0]
+
+    page = render_deck(
+        parse_deck(across.join(down.join(text(*slide) for slide in stack) for stack in stacks), "deck.md"), whole
+    )
+    wanted = [
+        [{"shown": shown[1], "said": said[0] + said[1][1] if said else "", "within": []} for shown, said in stack]
+        for stack in stacks
+    ]
+    outline = Outline(page)
+    assert [each["within"] or [each] for each in outline.top] == wanted
+    assert not outline.open
+
+
+DIALECT = ALWAYS | dialect(parse_deck("# A", "deck.md"))
+MARKDOWN = markdown.Markdown(extensions=list(DIALECT), extension_configs=DIALECT)
+
+
+def whole(source: str, line: int) -> str:
+    """All that decks understand."""
+    return MARKDOWN.reset().convert(source)
+
+
 def test_code_in_steps() -> None:
     text = "# A\n\n```python [1|3-4]\na = 1\n\nb = '''\n'''\n```\n\n~~~ [2]\nx\ny\n~~~"
     page = render_deck(parse_deck(text, "deck.md"), convert)
@@ -84,6 +238,12 @@ def test_code_in_steps() -> None:
     plain = [html.unescape(re.sub(r"<[^>]+>", "", code)) for code in (first, second)]
     assert plain == ["a = 1\n\nb = '''\n'''\n"] * 2
     assert blocks[1].count("<code") == 1
+
+
+def test_lines_are_counted_from_the_number_that_is_written() -> None:
+    page = render_deck(parse_deck("```js [5: 1|2]\nx\ny\n```\n\n```js []\nz\n```", "deck.md"), convert)
+    assert page.count('style="counter-reset: line 4"') == 2 and page.count("<code") == 3
+    assert [line.count("dim") for line in re.findall(r"<code.*?</code>", page, re.DOTALL)] == [1, 1, 0]
 
 
 def test_steps_of_code_within_code_are_text() -> None:
@@ -145,6 +305,25 @@ def test_a_written_deck_has_its_pictures_and_nothing_from_outside(tmp_path: Path
     for style in (tmp_path / "out" / "assets").rglob("*.css"):
         for url in re.findall(r'url\("([^"]+)"\)', style.read_text("utf-8")):
             assert (style.parent / url).is_file()
+
+
+@needs_vendor
+def test_every_way_to_name_a_picture(tmp_path: Path) -> None:
+    for name in ("a.png", "b.mp4", "c.webm", "d e.png", "f.jpg", "g.svg"):
+        (tmp_path / name).write_bytes(b"a")
+    text = (
+        '<!-- .slide: data-background="a.png" -->\n# A\n---\n'
+        '<!-- .slide: data-background-video="b.mp4, c.webm" -->\n---\n'
+        "![d](d%20e.png)\n\n<p style=\"background: url('f.jpg')\">f</p>\n\n"
+        "<style>h1 { background: url(g.svg) }</style>\n---\n"
+        '<!-- .slide: data-background="linear-gradient(1deg, #fff.ff, red)" -->\n# B\n'
+    )
+    deck = parse_deck(text, str(tmp_path / "deck.md"))
+    page = render_deck(deck, whole)
+    assert missing_files(deck, page, tmp_path) == []
+    write_deck(deck, page, tmp_path / "out")
+    copied = {file.name for file in (tmp_path / "out").iterdir()} - {"index.html", "assets"}
+    assert copied == {"a.png", "b.mp4", "c.webm", "d e.png", "f.jpg", "g.svg"}
 
 
 def test_a_missing_browser_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -287,6 +287,34 @@ def test_it_prints_a_page_a_slide(opened: Opened) -> None:
     assert opened.page.evaluate("document.documentElement.dataset.theme") == "light"
 
 
+def test_pictures_and_lines_fill_what_is_left(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "a.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="160" height="90"/>')
+    text = '# A\n\n<img class="r-stretch" src="a.svg">\n\n---\n\n<h2 class="r-fit-text">a line of some words</h2>\n'
+    deck = parse_deck(text, str(tmp_path / "deck.md"))
+    write_deck(deck, render_deck(deck, lambda source, line: markdown.markdown(source)), tmp_path / "out")
+    opened = Opened(browser, (tmp_path / "out" / "index.html").as_uri())
+    picture = opened.page.wait_for_selector(".present img").bounding_box()
+    assert picture["height"] > 400 and picture["y"] + picture["height"] <= 720
+    opened.press("ArrowRight")
+    line = opened.page.wait_for_selector(".present h2").bounding_box()
+    assert line["width"] > 1000 and line["x"] + line["width"] <= 1280
+    opened.context.close()
+    assert opened.complaints == []
+
+
+def test_every_slide_is_fitted_by_the_time_it_is_seen(opened: Opened) -> None:
+    small = "getComputedStyle(document.querySelectorAll('.slides section:not(.stack)')[5]).fontSize"
+    opened.page.wait_for_function(f"parseFloat({small}) < 30")  # while nothing else was to do
+    opened.page.set_viewport_size({"width": 1024, "height": 768})
+    opened.page.evaluate("Reveal.slide(4)")
+    room = "[document.querySelector('.present').scrollHeight, document.querySelector('.present').clientHeight]"
+    high, room_for = opened.page.evaluate(room)
+    assert high <= room_for + 1
+    opened.press("o")
+    assert opened.page.evaluate("Reveal.isOverview()")
+    opened.press("o")
+
+
 def test_without_scripts_it_is_a_long_page(browser: Browser, url: str) -> None:
     page = browser.new_page(java_script_enabled=False, viewport=PROJECTOR)
     page.goto(url)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +23,16 @@ TELEPHONE = {"width": 390, "height": 844}
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build from records alone: nothing is trained here."""
-    return build(Context(replace(find_project(ROOT), site=tmp_path_factory.mktemp("built") / "site")))[0]
+    """Build from records alone, once for all processes that test: nothing is trained here."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    built = shared / "built" / "site"
+    with (shared / "built.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.is_dir():
+            build(Context(replace(find_project(ROOT), site=built)))
+    return built
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +134,31 @@ def test_the_search_works_from_a_folder(site, visit):
     opened.page.keyboard.type("variance", delay=30)
     opened.page.locator(".md-search-result__item").first.wait_for(timeout=10_000)
     assert opened.outside == []
+
+
+def test_decks_are_looked_at_without_getting_in_the_way(site, visit):
+    opened = visit(site / "slides.html")
+    frame = opened.page.locator(".asrun-deck-preview iframe").first
+    frame.wait_for(state="attached")
+    assert frame.evaluate("(frame) => frame.inert && frame.parentElement.getAttribute('role') === 'img'")
+    slide = frame.content_frame
+    slide.locator("section.present h2").first.wait_for()
+    assert slide.locator(".deck-bar, .controls:visible, .progress:visible").count() == 0
+    assert opened.page.evaluate("document.activeElement === document.body")
+    name = opened.page.locator(".asrun-deck-preview").first.get_attribute("aria-label")
+    assert slide.locator("section.present h2").inner_text() in name
+    assert opened.outside == [] and opened.errors == []
+
+
+def test_the_search_finds_slides_and_opens_them(site, visit):
+    opened = visit(site / "index.html")
+    opened.page.keyboard.press("/")
+    opened.page.keyboard.type("fifteen epochs, half buys nothing", delay=20)
+    found = opened.page.locator(".md-search-result__link[href*='slides/how-much-dropout/index.html'][href*='#/']").first
+    found.wait_for(timeout=10_000)
+    opened.page.goto(found.get_attribute("href"))
+    opened.page.wait_for_function("window.Reveal?.isReady()")
+    assert "After fifteen epochs" in opened.page.evaluate("Reveal.getCurrentSlide().innerText")
 
 
 def test_the_mathematical_font_is_cut_to_what_is_shown(site):

@@ -7,6 +7,7 @@
   const asked = JSON.parse(document.getElementById("deck-options").textContent);
   const query = new URLSearchParams(location.search);
   const printing = query.has("print-pdf") || query.get("view") === "print";
+  const atOnce = printing || asked.view === "scroll" || query.get("view") === "scroll";
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const tall = matchMedia("(max-aspect-ratio: 4/5)");
   const preview = query.has("receiver"); // a frame of the speaker view: it shows what the room sees
@@ -28,6 +29,7 @@
     transition: "fade",
     transitionSpeed: "fast",
     pdfSeparateFragments: false,
+    pdfMaxPagesPerSlide: 1,
     scrollActivationWidth: null, // a telephone turns pages as well; the upright slide is made for it
     ...asked,
     ...size(),
@@ -49,6 +51,9 @@
     return fits();
   };
 
+  // Paper cannot be scrolled, and a reader can zoom.
+  const least = (scale) => (printing ? 0.15 : scale);
+
   /** Shrink what is too wide, then the pictures, then the words. What does not fit even then can be scrolled. */
   const fit = (slide, height) => {
     slide.style.removeProperty("--picture");
@@ -56,6 +61,12 @@
     slide.classList.remove("tall");
     slide.removeAttribute("tabindex");
     const fits = () => slide.offsetHeight <= height + 1;
+    for (const line of slide.querySelectorAll(".fills-line")) {
+      const around = getComputedStyle(line.parentElement);
+      const room = line.parentElement.clientWidth - parseFloat(around.paddingLeft) - parseFloat(around.paddingRight);
+      line.style.fontSize = "1em";
+      line.style.fontSize = `${Math.min(room / Math.max(line.offsetWidth, 1), (0.8 * height) / line.offsetHeight)}em`;
+    }
     for (const wide of slide.querySelectorAll("pre, table, div.math")) {
       wide.style.fontSize = "";
       wide.removeAttribute("tabindex");
@@ -64,7 +75,7 @@
       const own = parseFloat(getComputedStyle(wide).fontSize) / parseFloat(around.fontSize);
       const narrow = (scale) => (wide.style.fontSize = `${own * scale}em`);
       const within = () => wide.scrollWidth <= Math.max(wide.clientWidth, 1) + 1 && wide.offsetWidth <= room + 1;
-      if (!largest(root.classList.contains("upright") ? 0.8 : 0.5, 1, 5, narrow, within)) {
+      if (!largest(least(root.classList.contains("upright") ? 0.8 : 0.5), 1, 5, narrow, within)) {
         wide.tabIndex = 0; // it scrolls, so keys and fingers must reach it
         wide.dataset.preventSwipe = "";
       }
@@ -73,22 +84,77 @@
     const pictures = slide.querySelector("svg, img, video, canvas, iframe");
     if (pictures && largest(0.35 * height, height, 7, picture, fits)) return;
     const words = (scale) => (slide.style.fontSize = `${scale}em`);
-    if (largest(0.55, 1, 6, words, fits)) return;
+    if (largest(least(0.55), 1, 6, words, fits)) return;
     slide.classList.add("tall");
     slide.tabIndex = 0;
   };
 
-  const fitAll = () => {
+  /** How large a slide is: everything is fitted to that. */
+  const layOut = () => {
     const { width, height } = size();
     root.style.setProperty("--slide-width", `${width}px`);
     root.style.setProperty("--slide-height", `${height}px`);
     root.style.setProperty("--base", `${isUpright() ? 32 : (34 * width) / 1280}px`);
     root.classList.toggle("upright", isUpright());
+    unfitted = new Set(slides);
+  };
+
+  const slides = [...frame.querySelectorAll("section")].filter((section) => !section.querySelector("section"));
+  let unfitted = new Set();
+
+  /** Fit slides that are not, each laid out alone, until there is no time left; one at least. */
+  const fitThese = (some, inTime = () => true) => {
+    const waiting = some.filter((slide) => unfitted.has(slide));
+    if (!waiting.length) return;
     frame.classList.add("measuring");
-    for (const slide of frame.querySelectorAll("section")) {
-      if (!slide.querySelector("section, .r-stretch")) fit(slide, height);
+    for (const slide of waiting) {
+      unfitted.delete(slide);
+      const shown = [slide];
+      while (shown[0].parentElement.matches("section")) shown.unshift(shown[0].parentElement);
+      for (const section of shown) section.classList.add("measured");
+      fit(slide, size().height);
+      for (const section of shown) section.classList.remove("measured");
+      if (!inTime()) break;
     }
     frame.classList.remove("measuring");
+    if (!unfitted.size) performance.mark("deck-fitted");
+  };
+
+  const fitAll = () => fitThese(slides);
+
+  /** Fit the slide that is shown, now, and the others while nothing else is to do. */
+  const fitShown = () => {
+    fitThese([Reveal.getCurrentSlide()]);
+    if (!frame.classList.contains("fitted")) performance.mark("deck-shown");
+    frame.classList.add("fitted");
+    fitWhenIdle();
+  };
+
+  const whenIdle = (work) => {
+    if (globalThis.requestIdleCallback) requestIdleCallback(work, { timeout: 300 });
+    else setTimeout(() => work({ timeRemaining: () => 20 }), 50);
+  };
+  let waitingToFit = false;
+
+  const fitNext = (deadline) => {
+    waitingToFit = false;
+    const at = slides.indexOf(Reveal.getCurrentSlide());
+    const begun = performance.now();
+    const inTime = () => deadline.timeRemaining() > 5 || performance.now() - begun < 10;
+    fitThese([...slides.slice(at), ...slides.slice(0, at)], inTime);
+    fitWhenIdle();
+  };
+
+  const fitWhenIdle = () => {
+    if (waitingToFit || !unfitted.size) return;
+    waitingToFit = true;
+    whenIdle(fitNext);
+  };
+
+  const refit = (slide) => {
+    unfitted.add(slide);
+    if (slide === Reveal.getCurrentSlide()) fitThese([slide]);
+    else fitWhenIdle();
   };
 
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches);
@@ -107,15 +173,36 @@
   const start = async () => {
     if (printing && !root.dataset.theme) root.dataset.theme = "light";
     if (preview) document.querySelector(".deck-bar").remove();
+    // reveal.js stretches things to what is left beside a slide as high as the frame, which is nothing, and lines to
+    // the width of a slide with its margins.
+    for (const [theirs, ours] of [["stretch", "fills"], ["r-stretch", "fills"], ["r-fit-text", "fills-line"]]) {
+      for (const element of frame.querySelectorAll(`.${theirs}`)) element.classList.replace(theirs, ours);
+    }
+    const steps = query.get("pdfSeparateFragments") ?? asked.pdfSeparateFragments ?? false;
+    root.classList.toggle("at-once", printing && String(steps) !== "true");
     await document.fonts.ready;
-    await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
-    fitAll();
+    layOut();
+    if (atOnce) {
+      await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
+      fitAll();
+    }
+    Reveal.on("ready", fitShown);
+    Reveal.on("slidechanged", fitShown);
+    Reveal.on("overviewshown", fitAll);
     await Reveal.initialize({ ...settings(), plugins: [RevealNotes, RevealSearch, RevealZoom] });
+    // What arrives later, such as a picture, may need more room than there was.
+    const arrived = ({ target }) => {
+      const slide = target.closest?.(".slides section");
+      if (slide && !slide.matches(".stack")) refit(slide);
+    };
+    if (!atOnce) for (const type of ["load", "loadedmetadata"]) frame.addEventListener(type, arrived, true);
     Reveal.addKeyBinding({ keyCode: 84, key: "T", description: "Light or dark" }, does.theme);
     addEventListener("resize", () => {
       if (printing) return;
-      fitAll();
+      layOut();
       Reveal.configure(size());
+      if (atOnce || Reveal.isOverview()) fitAll();
+      fitShown();
     });
   };
 
@@ -125,14 +212,27 @@
     does[button.dataset.does]();
     button.blur(); // the space bar turns pages again
   });
-  // A frame from elsewhere is asked for by whoever wants it, and by nobody else.
+  /** Ask another host for what the reader wants to see from there. */
+  const bring = (element) => {
+    for (const { name, value } of [...element.attributes]) {
+      if (name.startsWith("data-ask-background")) element.setAttribute(name.replace("data-ask-", "data-"), value);
+      else if (name.startsWith("data-ask-")) element.setAttribute(name.slice("data-ask-".length), value);
+    }
+  };
+  // A frame, a picture or a background from elsewhere is asked for by whoever wants it, and by nobody else.
   document.addEventListener("click", (event) => {
     const button = event.target.closest(".ask");
     if (!button) return;
-    const frame = button.previousElementSibling;
-    frame.src = frame.dataset.askSrc;
+    const slide = button.closest("section");
+    const brought = button.previousElementSibling;
     button.remove();
-    frame.focus();
+    if (button.matches(".ground")) {
+      bring(slide);
+      Reveal.syncSlide(slide);
+      return;
+    }
+    [brought, ...brought.querySelectorAll("*")].forEach(bring);
+    if (brought.matches("iframe")) brought.focus();
   });
   // A tab chosen with the mouse gives the arrow keys back to the deck.
   document.addEventListener("change", (event) => {

@@ -35,3 +35,20 @@ if (document.querySelector(".asrun-quiz, .asrun-exercise")) {
   script.src = beside("quiz.js");
   document.head.append(style, script);
 }
+
+// A look at a deck: the deck itself, small and out of reach of keys and pointers, once it comes into view.
+const looked = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      looked.unobserve(target);
+      const frame = document.createElement("iframe");
+      const quiet = "receiver&controls=false&progress=false&slideNumber=false&transition=none&history=false";
+      const deck = target.closest(".asrun-deck").querySelector("h2 a").href;
+      Object.assign(frame, { inert: true, tabIndex: -1, title: target.getAttribute("aria-label"), src: `${deck}?${quiet}#${target.dataset.slide}` });
+      target.append(frame);
+    }
+  },
+  { rootMargin: "200px" },
+);
+for (const preview of document.querySelectorAll(".asrun-deck-preview")) looked.observe(preview);

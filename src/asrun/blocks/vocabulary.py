@@ -8,6 +8,7 @@ from __future__ import annotations
 from asrun.blocks.base import AsrunBlock
 from asrun.blocks.claim import ClaimBlock
 from asrun.blocks.code import SnippetBlock
+from asrun.blocks.decks_list import DecksBlock
 from asrun.blocks.exercise import ExerciseBlock, SolutionBlock
 from asrun.blocks.listings import BibliographyBlock, PublishedBlock, RecordsBlock
 from asrun.blocks.quiz import QuizBlock
@@ -28,4 +29,5 @@ BLOCKS: tuple[type[AsrunBlock], ...] = (
     BibliographyBlock,
     PublishedBlock,
     RecordsBlock,
+    DecksBlock,
 )

@@ -21,7 +21,8 @@ __all__ = ["build", "check", "serve"]
     help="With --no-run nothing is executed: records are used as they are, and those that are not fresh are an error.",
 )
 @click.option("--allow-stale", is_flag=True, help="Show stale records, marked as such on the page.")
-def build(may_run: bool, allow_stale: bool) -> None:
+@click.option("--pdf", is_flag=True, help='Print the decks and their handouts too; needs Chromium and "asrun[pdf]".')
+def build(may_run: bool, allow_stale: bool, pdf: bool) -> None:
     """Run what is not fresh, check every page and deck, and publish to site/.
 
     All or nothing: the site is rendered aside and swapped in when everything is right. Until then, and whenever
@@ -33,6 +34,8 @@ def build(may_run: bool, allow_stale: bool) -> None:
 
     project = find_project()
     store = Store(project)
+    if pdf:
+        _require_browser()
     reused, ran = 0, []
     read = sources(project)
     with progress() as tell:
@@ -50,13 +53,21 @@ def build(may_run: bool, allow_stale: bool) -> None:
             else:
                 out.print(f"[yellow]{condition.state}[/]  {name}  {escape(condition.reason)}")
         tell("checking and rendering", "pages and decks")
-        site, cited = building.build(
-            # Whoever waited for a run may have gone on writing.
-            Context(project, allow_stale=allow_stale, store=store, read=None if ran else read)
-        )
+        # Whoever waited for a run may have gone on writing.
+        context = Context(project, allow_stale=allow_stale, store=store, read=None if ran else read)
+        context.pdf = pdf
+        site, cited = building.build(context)
     trained = f"ran {plural(len(ran), 'record')}" if ran else "trained nothing"
     out.print(f"Reused {plural(reused, 'record')}, {trained}; checked {cited} values, claims and citations.")
     out.print(f"Open {site / 'index.html'}", markup=False)
+
+
+def _require_browser() -> None:
+    """Find out that there is no browser before hours of runs, and not after them."""
+    from asrun.browser import started
+
+    with started():
+        pass
 
 
 def _tell_fresh(name: str, condition: Condition) -> None:

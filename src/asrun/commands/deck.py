@@ -7,14 +7,17 @@ from pathlib import Path
 
 import click
 
-from asrun.commands.console import err, out
+from asrun.commands.console import err, out, progress
+from asrun.errors import AsrunError, Problems
 from asrun.formats import plural
 
-__all__ = ["deck"]
+__all__ = ["FILE", "deck", "one_file"]
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", metavar="FILE.md...", nargs=-1, required=True, type=FILE)
 @click.option(
     "-o",
     "--output",
@@ -24,28 +27,64 @@ __all__ = ["deck"]
 @click.option("--open", "open_browser", is_flag=True, help="Open it in a browser.")
 @click.option("--watch", is_flag=True, help="Serve it, and follow every edit until interrupted.")
 @click.option("--port", default=8000, show_default=True, help="Where on this machine --watch serves.")
-def deck(file: Path, output: Path | None, open_browser: bool, watch: bool, port: int) -> None:
+@click.option("--check", is_flag=True, help="Write nothing: look at every slide in a browser, on three screens.")
+def deck(files: tuple[Path, ...], output: Path | None, open_browser: bool, watch: bool, port: int, check: bool) -> None:
     """Make a slide deck of FILE.md: a folder that works from a disk, a USB stick or a server, and asks no network.
 
     The dialect is that of reveal.js, reveal-md and mkslides: `---` between slides, `--` or `----` between vertical
     ones, `Note:` before what only the speaker sees. In a project the deck may cite its records, as pages do.
+
+    With --check nothing is written: every slide is shown in Chromium on a wide, an old and a telephone's screen, and
+    those that overflow or are too small to be read are told with their line. It needs `pip install "asrun[pdf]"`.
     """
-    from asrun.lone_deck import render_lone, write_lone
-
-    folder = output or Path(file.stem)
-
-    def make() -> None:
-        lone = render_lone(file)
-        write_lone(lone, folder, file.parent)
-        for each in lone.told:
-            err.print(str(each), markup=False)
-        slides = sum(len(stack) for stack in lone.deck.slides)
-        out.print(f"{plural(slides, 'slide')} in {folder / 'index.html'}", markup=False)
-
-    make()
+    if check:
+        _check(files)
+        return
+    one_file(files, {"-o": output, "--open": open_browser, "--watch": watch})
+    for file in files:
+        _make(file, output or Path(file.stem))
+    folder = output or Path(files[0].stem)
     if watch:
         from asrun import build as building
 
-        building.serve_folder(folder, make, [file.parent], port, open_browser=open_browser)
+        source = files[0].parent
+        building.serve_folder(folder, lambda: _make(files[0], folder), [source], port, open_browser=open_browser)
     elif open_browser:
         webbrowser.open((folder / "index.html").resolve().as_uri())
+
+
+def one_file(files: tuple[Path, ...], options: dict[str, object]) -> None:
+    """Refuse options that are about one file where there are several."""
+    asked = [name for name, value in options.items() if value]
+    if asked and len(files) > 1:
+        raise click.UsageError(f"{asked[0]} is for one file, and there are {len(files)}: name one, or leave it out.")
+
+
+def _make(file: Path, folder: Path) -> None:
+    from asrun.lone_deck import render_lone, write_lone
+
+    lone = render_lone(file)
+    write_lone(lone, folder, file.parent)
+    for each in lone.told:
+        err.print(str(each), markup=False)
+    out.print(f"{plural(lone.deck.count, 'slide')} in {folder / 'index.html'}", markup=False)
+
+
+def _check(files: tuple[Path, ...]) -> None:
+    from asrun.browser import started
+    from asrun.legible import SCREENS, check_lone
+    from asrun.lone_deck import render_lone
+
+    problems: list[AsrunError] = []
+    count = 0
+    with started() as browser, progress() as tell:
+        for file in files:
+            tell(str(file), "looking at every slide")
+            lone = render_lone(file)
+            problems += check_lone(browser, lone, file.parent)
+            count += lone.deck.count
+            tell(str(file), "")
+    if problems:
+        raise Problems(problems)
+    screens = ", ".join(screen.name for screen in SCREENS)
+    out.print(f"{plural(count, 'slide')} fit and can be read: {screens}.", markup=False)

@@ -132,7 +132,7 @@ def test_a_run_that_is_killed_leaves_the_old_record_or_the_new_one(tmp_path, mon
         assert project.record("coin")["values"]["seeds"] == seeds and project.record("coin")["figures"]
         assert project.run("status").code == 0
         assert left_over(project) == []
-    assert killed > max(1, KILLS // 2) // 2, "most commands were killed before they ended"
+    assert killed >= max(1, KILLS // 2) // 2, "half of the commands were killed before they ended"
 
 
 @posix
@@ -159,7 +159,7 @@ def test_a_build_that_is_killed_leaves_the_old_site_or_the_new_one(tmp_path, mon
         assert project.record("coin")["values"]["seeds"] == new
         assert left_over(project) == []
         old = new
-    assert killed > max(1, KILLS // 2) // 2, "most commands were killed before they ended"
+    assert killed >= max(1, KILLS // 2) // 2, "half of the commands were killed before they ended"
 
 
 @posix
@@ -189,7 +189,7 @@ def test_an_adoption_that_is_killed_leaves_the_old_record_or_the_new_one(tmp_pat
         assert project.store.get(run).values["seeds"] == new
         assert len(project.files()) == 2 and left_over(project) == []
         old = new
-    assert killed > max(1, KILLS // 2) // 2, "most commands were killed before they ended"
+    assert killed >= max(1, KILLS // 2) // 2, "half of the commands were killed before they ended"
 
 
 _CHANGING = re.compile(

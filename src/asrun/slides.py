@@ -52,6 +52,10 @@ _THEMES |= dict.fromkeys(("light", "white", "white-contrast", "beige", "sky", "s
 _HEADING = re.compile(r"<h[1-6]\b[^>]*>(.*?)</h[1-6]>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 _LEAD_TAGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "p", "a", "em", "strong", "br", "small", "sup", "sub"})
+_LINE_ANCHOR = re.compile(r'<a id="__codelineno[^>]*></a>')
+"""Where a page's lines of code can be linked to; on a slide they are links without a name that keys run into."""
+_EMPTY_HEAD = re.compile(r"<th( [^>]*)?>\s*</th>")
+"""The corner of a table, which heads nothing."""
 _ROOTED = re.compile(r"""\s(?:src|poster|data-background-(?:image|video))=["'](/[^/"'?#][^"'?#]*)""")
 _URL = re.compile(r"""url\(\s*["']?(?![a-z][\w+.-]*:|[/#])([^"')?#]+)""")
 _LOCAL = re.compile(r"""\s(?:src|data-src|poster)=["'](?![a-z][\w+.-]*:|[/#])([^"'?#]+)""")
@@ -217,6 +221,7 @@ class _Drawing:
 
     def html(self, source: str, line: int) -> str:
         rendered = self.convert(mark_steps(closed_fences(source), self.deck.path, line), line)
+        rendered = _EMPTY_HEAD.sub(r"<td\1></td>", _LINE_ANCHOR.sub("", rendered))
         rendered = balanced(asking(draw_steps(element_comments(rendered))))
         return own_ids(rendered, self.ids, f"-s{self.count}")
 

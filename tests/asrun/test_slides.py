@@ -69,6 +69,17 @@ def test_element_comments(before: str, after: str) -> None:
     assert element_comments(before) == after
 
 
+def test_nothing_that_says_nothing_is_a_link_or_a_heading() -> None:
+    lines = markdown.Markdown(
+        extensions=EXTENSIONS, extension_configs={"pymdownx.highlight": {"anchor_linenums": True}}
+    )
+    text = "# A\n\n```python\na = 1\n```\n\n| | b |\n| --- | --- |\n| c | d |\n"
+    page = render_deck(parse_deck(text, "deck.md"), lambda source, line: lines.reset().convert(source))
+    section = page[page.index("<section") : page.index("</section>")]
+    assert "codelineno" in lines.reset().convert(text) and "codelineno" not in section
+    assert not re.search(r"<th[^>]*>\s*</th>", section) and "<td></td>" in section
+
+
 def test_ids_are_the_slide_s_own() -> None:
     taken: set[str] = set()
     tab = '<input id="t_1" name="t"><label for="t_1">a</label><a href="#t_1">b</a><path clip-path="url(#t_1)"/>'

@@ -6,18 +6,16 @@ import xml.etree.ElementTree as etree
 
 from pymdownx.blocks.block import type_boolean, type_string
 
-from asrun.blocks.base import AsrunBlock
-from asrun.elements import append, element, evidence, provenance, shown
+from asrun.blocks.decided import DecidedBlock, sides
+from asrun.elements import element
 from asrun.errors import AsrunError
 from asrun.expression import Evaluation
-from asrun.functions import DECISIONS
-from asrun.model import RunName
 from asrun.positions import strip_marks
 
 __all__ = ["ClaimBlock"]
 
 
-class ClaimBlock(AsrunBlock):
+class ClaimBlock(DecidedBlock):
     """`/// claim | the sentence`, and an expression that decides it.
 
     Options:
@@ -67,7 +65,7 @@ class ClaimBlock(AsrunBlock):
         for scale, evaluation in evaluations.items():
             if len(evaluations) > 1:
                 body.append(element("p", f"At scale {scale}:"))
-            self.show(body, evaluation)
+            self.lay_open(body, evaluation)
 
     def scales(self) -> list[str]:
         """Return the scales that the claim is about; an empty name is the one that pages show."""
@@ -80,42 +78,17 @@ class ClaimBlock(AsrunBlock):
             AsrunError: when it cannot be evaluated, or is not as it is said to be.
         """
         evaluation = self.page.context.evaluate(expression, scale or None)
-        if not self.cited.evaluation:
-            self.cited.evaluation = evaluation
-        self.cited.records |= {each for each in evaluation.result.sources if isinstance(each, RunName)}
-        if not evaluation.comparisons:
-            raise AsrunError(
-                f"{expression} is not a claim: nothing is compared",
-                remedy="compare with <, >, == or !=, or with " + ", ".join(DECISIONS),
-            )
+        self.rest_on(evaluation)
+        self.require_comparison(expression, evaluation)
         at = f" at scale {scale}" if scale else ""
         if confirmed and not evaluation.holds:
             raise AsrunError(
-                f"this claim does not hold{at}: {self.cited.text}{_sides(evaluation)}",
+                f"this claim does not hold{at}: {self.cited.text}{sides(evaluation)}",
                 remedy="change the sentence to what was measured, or find out why it was not",
             )
         if not confirmed and evaluation.holds:
             raise AsrunError(
-                f"this claim is marked as not confirmed, and holds{at}: {self.cited.text}{_sides(evaluation, True)}",
+                f"this claim is marked as not confirmed, and holds{at}: {self.cited.text}{sides(evaluation, True)}",
                 remedy="take out `confirmed: no`",
             )
         return evaluation
-
-    def show(self, body: etree.Element, evaluation: Evaluation) -> None:
-        """Lay the evidence open, and where it comes from."""
-        context = self.page.context
-        append(body, evidence(evaluation.comparisons, context.literature, self.page.links))
-        for run in sorted(each for each in evaluation.result.sources if isinstance(each, RunName)):
-            record = context.store.get(run)
-            body.append(provenance(record, context.condition(record), self.page.links))
-
-
-def _sides(evaluation: Evaluation, holding: bool = False) -> str:
-    """Say what the comparisons found that hold, or that do not."""
-    told = ""
-    for each in evaluation.comparisons:
-        if each.holds is holding:
-            chance = "" if each.p_value is None else f" (p = {each.p_value:.3g}, {each.test})"
-            sides = ", ".join(f"{side.text} = {shown(side)}" for side in (each.left, each.right) if side)
-            told += f"\n      {sides}; {'found' if holding else 'wanted'} {each.sign}{chance}"
-    return told

@@ -8,13 +8,10 @@ from typing import Any
 
 from pymdownx.blocks.block import type_any
 
-from asrun.blocks.base import AsrunBlock
-from asrun.blocks.claim import _sides
-from asrun.elements import append, element, evidence, provenance
+from asrun.blocks.decided import DecidedBlock, sides
+from asrun.elements import element
 from asrun.errors import AsrunError, did_you_mean
 from asrun.expression import Evaluation
-from asrun.functions import DECISIONS
-from asrun.model import RunName
 from asrun.positions import strip_marks
 
 __all__ = ["GroundedBlock", "take_options"]
@@ -25,7 +22,7 @@ def take_options(*names: str) -> dict[str, Any]:
     return {name: [None, type_any] for name in names}
 
 
-class GroundedBlock(AsrunBlock):
+class GroundedBlock(DecidedBlock):
     """A block whose answer rests on records."""
 
     def _validate(self, parent: etree.Element, arg: Any, **options: Any) -> bool:
@@ -80,12 +77,6 @@ class GroundedBlock(AsrunBlock):
         self.rest_on(found)
         return found
 
-    def rest_on(self, found: Evaluation) -> None:
-        """Note what the block rests on."""
-        if not self.cited.evaluation:
-            self.cited.evaluation = found
-        self.cited.records |= {each for each in found.result.sources if isinstance(each, RunName)}
-
     def decide(self, name: str, what: str) -> list[etree.Element]:
         """Decide the claim that an option holds, and lay the evidence open; nothing where there is none.
 
@@ -96,30 +87,17 @@ class GroundedBlock(AsrunBlock):
         if not expression:
             return []
         found = self.evaluate(expression)
-        if not found.comparisons:
-            raise AsrunError(
-                f"{expression} is not a claim: nothing is compared",
-                remedy="compare with <, >, == or !=, or with " + ", ".join(DECISIONS),
-            )
+        self.require_comparison(expression, found)
         if not found.holds:
             raise AsrunError(
-                f"{what} does not hold: {self.cited.text}{_sides(found)}",
+                f"{what} does not hold: {self.cited.text}{sides(found)}",
                 remedy="change it to what was measured, or find out why it was not",
             )
         return [self.evidence(found)]
 
     def evidence(self, found: Evaluation) -> etree.Element:
         """Fold the evidence of a claim that holds away."""
-        context = self.page.context
         summary = element("summary", element("span", "✓", classes="asrun-mark"), " Tested: the evidence")
         body = element("div", classes="asrun-evidence")
-        append(body, evidence(found.comparisons, context.literature, self.page.links))
-        append(body, self.provenances(found))
+        self.lay_open(body, found)
         return element("details", summary, body, classes="asrun-claim")
-
-    def provenances(self, *found: Evaluation) -> list[etree.Element]:
-        """Say how the records came to be that some evaluations rest on."""
-        context = self.page.context
-        runs = {each for one in found for each in one.result.sources if isinstance(each, RunName)}
-        records = [context.store.get(run) for run in sorted(runs)]
-        return [provenance(record, context.condition(record), self.page.links) for record in records]

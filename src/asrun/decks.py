@@ -19,7 +19,7 @@ from asrun.host import make_markdown
 from asrun.prose import numbers_without_source
 from asrun.slides import deck_title, render_deck, write_deck
 
-__all__ = ["Converter", "Rendered", "dialect", "list_decks", "render", "write"]
+__all__ = ["Converter", "Rendered", "dialect", "render", "write"]
 
 DIALECT: dict[str, dict[str, Any]] = {
     "pymdownx.emoji": {"emoji_index": gemoji, "emoji_generator": to_alt},
@@ -53,11 +53,6 @@ class Rendered:
     @property
     def title(self) -> str:
         return deck_title(self.html)
-
-
-def list_decks(context: Context) -> list[Path]:
-    """List the deck files of a project."""
-    return sorted(context.project.slides.glob("[!_]*.md"))
 
 
 def render(path: Path, context: Context, *, strict: bool = True, directory_urls: bool = True) -> Rendered:

@@ -109,7 +109,7 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
         for path in [*self.project.snippets.glob("[!_]*.py"), *self.project.records.glob("*/*.json")]:
             target = "snippets/" + path.relative_to(self.project.snippets).as_posix()
             files.append(File.generated(config, target, abs_src_path=str(path)))
-        for path in decks.list_decks(self.context):
+        for path in self.project.decks:
             try:
                 rendered = decks.render(
                     path, self.context, strict=False, directory_urls=bool(config.use_directory_urls)

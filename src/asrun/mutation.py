@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from asrun import decks, pages
+from asrun import pages
 from asrun.citation import Citation
 from asrun.context import Context
 from asrun.errors import AsrunError
@@ -146,7 +146,7 @@ def find_claims(context: Context, only: Iterable[Path] = ()) -> Found:
         AsrunError: when one of these is no page or deck of the project.
     """
     project = context.project
-    known = {path.resolve(): path for path in (*sorted(project.docs.rglob("*.md")), *decks.list_decks(context))}
+    known = {path.resolve(): path for path in (*sorted(project.docs.rglob("*.md")), *project.decks)}
     wanted = {path.resolve() for path in only}
     if unknown := wanted - set(known):
         raise AsrunError(

@@ -72,5 +72,5 @@ def read_prose(context: Context, *, without: Collection[Path] = ()) -> list[Read
 def read_all(context: Context, *, without: Collection[Path] = ()) -> list[Read]:
     """Read every page, every deck and other prose, except for those `without` which they are wanted."""
     pages = [read_page(path, context) for path in sorted(context.project.docs.rglob("*.md")) if path not in without]
-    pages += [read_deck(path, context) for path in decks.list_decks(context) if path not in without]
+    pages += [read_deck(path, context) for path in context.project.decks if path not in without]
     return pages + read_prose(context, without=without)

@@ -77,6 +77,11 @@ class Project:
         return self.snippets / "records"
 
     @property
+    def decks(self) -> list[Path]:
+        """The deck files; those that begin with an underscore are drafts."""
+        return sorted(self.slides.glob("[!_]*.md"))
+
+    @property
     def cache(self) -> Path:
         """What can be deleted at any time: logs of failed runs, subset fonts, executed notebooks in the making."""
         return self.root / ".asrun"

@@ -28,7 +28,7 @@ class DecksBlock(AsrunBlock):
 
     def begin(self, made: etree.Element) -> None:
         project: Project = self.page.context.project
-        found = [parse_deck(path.read_text("utf-8"), project.relative(path)) for path in _files(project)]
+        found = [parse_deck(path.read_text("utf-8"), project.relative(path)) for path in project.decks]
         made.set("class", "asrun-decks")
         for deck in sorted(found, key=lambda deck: _order(deck, project)):
             made.append(self.card(deck, project))
@@ -61,10 +61,6 @@ class DecksBlock(AsrunBlock):
             element("p", *doing, classes="asrun-deck-links"),
             classes="asrun-deck",
         )
-
-
-def _files(project: Project) -> list[Path]:
-    return sorted(project.slides.glob("[!_]*.md"))
 
 
 def _order(deck: Deck, project: Project) -> tuple[int, str]:

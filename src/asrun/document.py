@@ -47,7 +47,7 @@ def read(text: str) -> dict[str, Any]:
         raise ValueError(f"it must be an object, and is {_told(document)}")
     if (schema := document.get("schema")) != SCHEMA or isinstance(schema, bool):
         raise ValueError(f"schema {schema!r}, this version reads {SCHEMA}")
-    _check_fields(document, "", _RECORD, optional=("output_seal", "seal"))
+    _check_fields(document, "", _RECORD, optional=("output_seal", "seal", "remarks"))
     _check_fields(document["key"], "key.", _KEY, optional=_NEWER)
     _check_fields(document["provenance"], "provenance.", _PROVENANCE)
     if unknown := set(document["provenance"]) - set(_PROVENANCE):
@@ -164,6 +164,7 @@ _RECORD: dict[str, _Kind] = {
     "seals": _each(_text),
     "output": _all(_text),
     "output_seal": _text,
+    "remarks": _all(_line),
     "seal": _text,
     "figures": _object,
     "key": _object,

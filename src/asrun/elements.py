@@ -125,6 +125,7 @@ def provenance(record: Record, condition: Condition, links: Links) -> etree.Elem
             [", ".join(f"{name} {version}" for name, version in made.versions.items())]
             + ([f"; commit {made.commit}"] if made.commit else []),
         ),
+        *(("Note", [remark]) for remark in record.remarks),
         ("Again", [element("code", made.command)]),
         (
             "Look",

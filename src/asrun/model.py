@@ -117,6 +117,8 @@ class Record:
     """Files that the code mentions and the run never imported."""
     reached_otherwise: dict[str, list[str]] = field(default_factory=dict)
     """Functions that the run called though no name leads there, by file."""
+    remarks: tuple[str, ...] = ()
+    """What whoever reads the record should know of the run: warnings, what was cut short, what was left behind."""
     damaged: frozenset[str] = frozenset()
     """Names of values that are not what the run wrote: edited by hand, or torn."""
 

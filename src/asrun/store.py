@@ -191,6 +191,8 @@ class Store:
             },
             "provenance": asdict(record.provenance),
         }
+        if record.remarks:
+            document["remarks"] = list(record.remarks)
         document["seal"] = _description_seal(document)
         return files | {path.name: codec.dumps(document).encode()}
 
@@ -254,6 +256,7 @@ class Store:
             plot_code=key["plot_code"],
             plot_files=key["plot_files"],
             provenance=Provenance(**document["provenance"]),
+            remarks=tuple(document.get("remarks", ())),
             damaged=frozenset(damaged),
         )
 
@@ -281,7 +284,9 @@ def _is_drawing(svg: str) -> bool:
 
 def _description_seal(document: dict[str, Any]) -> str:
     """Return a digest of all that has no seal of its own."""
-    return codec.seal([document[part] for part in ("question", "parameters", "figures", "key", "provenance")], {})
+    described = [document[part] for part in ("question", "parameters", "figures", "key", "provenance")]
+    # Records without remarks have none to seal: those of earlier versions are as they were.
+    return codec.seal([*described, *([document["remarks"]] if "remarks" in document else [])], {})
 
 
 def _dtypes(arrays: dict[str, str], name: str) -> dict[str, str]:

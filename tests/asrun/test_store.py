@@ -297,3 +297,14 @@ def test_what_cannot_be_recorded_leaves_the_old_record_whole(project):
     with pytest.raises(AsrunError, match="cannot be recorded"):
         project.store.put(record(RUN, {"n": object()}, figures={"figure": figure()}))
     assert list(project.files()) == ["quick-cpu.json"]
+
+
+def test_remarks_come_back_are_sealed_and_leave_no_trace_where_there_are_none(project):
+    path = project.store.put(record(RUN, {"heads": 0.5}))
+    assert "remarks" not in json.loads(path.read_text())
+    path = project.store.put(record(RUN, {"heads": 0.5}, remarks=("it drew no random numbers", "a second one")))
+    assert project.store.get(RUN).remarks == ("it drew no random numbers", "a second one")
+    path.write_text(path.read_text().replace("drew no", "drew"))
+    assert project.store.get(RUN).damaged == {stores.DESCRIPTION}
+    path.write_text(path.read_text().replace("drew", "drew\\u001b[2J no"))
+    assert "remarks.0 must be a line of plain text" in raised(project.store.get, RUN)

@@ -12,7 +12,7 @@ import click
 
 from asrun import freshness, runner
 from asrun.bundle import pack
-from asrun.commands.console import cost, err, out, progress
+from asrun.commands.console import cost, err, escape, out, progress
 from asrun.errors import AsrunError, Problems
 from asrun.formats import format_seconds, plural
 from asrun.model import RunName, Snippet, State
@@ -195,6 +195,8 @@ def _run_one(
         tell(str(name), "")
         tell(f"{name} figures", "")
     out.print(f"[green]ran[/]     {name}  {cost(made)} -> {project.relative(store.path(made.run))}")
+    for remark in made.remarks:
+        out.print(f"[yellow]note[/]    {name}  {escape(remark)}")
     before, now = record.provenance.seconds if record else 0.0, made.provenance.seconds
     if before and now > max(_SLOW * before, before + 5):
         out.print(f"[yellow]slow[/]    {name}  took {now / before:.1f} times as long as the last time")

@@ -51,6 +51,8 @@ class Project:
     """A folder with a mkdocs.yml, and where its parts are."""
 
     root: Path
+    settings: Path
+    """Its mkdocs.yml."""
     docs: Path
     slides: Path
     snippets: Path
@@ -161,6 +163,7 @@ def _project(root: Path, settings: dict[str, Any]) -> Project:
     _check_options(options, where)
     return Project(
         root=root,
+        settings=root / "mkdocs.yml",
         docs=root / (settings.get("docs_dir") or "docs"),
         slides=root / options["slides"],
         snippets=root / options["snippets"],

@@ -19,6 +19,7 @@ import pytest
 from asrun.context import Context
 from asrun.errors import AsrunError
 from asrun.project import Project, find_project
+from asrun.snippet import is_snippet
 from asrun.testing.code import NotebookFile, SnippetFile
 from asrun.testing.pages import PageFile
 from asrun.testing.state import CONTEXT, MODE, SLOW
@@ -63,7 +64,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if project is None:
         return None
     kind: type[pytest.File]
-    if file_path.suffix == ".py" and file_path.parent == project.snippets:
+    if file_path.suffix == ".py" and file_path.parent == project.snippets and is_snippet(file_path, project):
         kind = SnippetFile
     elif file_path.suffix == ".md" and (file_path.parent == project.slides or file_path.is_relative_to(project.docs)):
         kind = PageFile

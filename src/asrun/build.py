@@ -79,7 +79,7 @@ def bring_up_to_date(
         For each record: its name, the condition that it was found in, and the seconds that it took to mend (0: none).
 
     Raises:
-        AsrunError: when a run fails; and before anything is run when something cannot be read, since a build fails then.
+        AsrunError: when a run fails; before anything is run, when something cannot be read: a build fails then.
     """
     surveyed = survey(project)
     found = freshness.conditions(project, store, read=read)

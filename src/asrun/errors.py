@@ -89,8 +89,8 @@ class Problems(AsrunError):
                 lines.append("    also at " + (f"{', '.join(rest)} and {last}" if rest else last))
         count = len(groups)
         if len(self.errors) > 1:
-            places = f", in {len(self.errors)} places" if len(self.errors) > count else ""
-            lines.append(f"{count} problem{'s' * (count > 1)}{places}")
+            spread = f", in {len(self.errors)} places" if len(self.errors) > count else ""
+            lines.append(f"{count} problem{'s' * (count > 1)}{spread}")
         return "\n".join(lines)
 
 

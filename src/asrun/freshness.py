@@ -136,6 +136,9 @@ def _record_condition(project: Project, snippet: Snippet, record: Record, read: 
         names = ", ".join(sorted(record.damaged))
         return Condition(State.FAILED, f"{names} changed by hand: not what the run wrote")
     reasons = []
+    if "run" not in record.code.get(project.relative(snippet.path), {}):
+        # Nothing that is noted beside could make up for that.
+        reasons.append("its key does not say what ran")
     parameters = snippet.scales.get(record.run.scale, {})
     for name in {**record.parameters, **parameters}:
         before, now = record.parameters.get(name), parameters.get(name)
@@ -189,7 +192,8 @@ def _code_now(project: Project, path: Path, record: Record, read: Sources) -> di
     before = record.code
     without = PassedBy(dict(record.passed_by), record.not_imported, dict(record.reached_otherwise))
     now = code(project, path, "run", without=without, read=read)
-    unreached = [project.root / file for file in before if file not in now and (project.root / file).is_file()]
+    absent = (project.root / file for file in before if file not in now and file.endswith(".py"))
+    unreached = [path for path in absent if path.is_file() and path.resolve().is_relative_to(project.root)]
     if not unreached:
         return now
     whole = reach(path, [], folders=folders(project), root=project.root, also=unreached, sources=read)

@@ -22,7 +22,7 @@ from asrun.key import sources
 from asrun.model import Condition, Record, RunName, Snippet, State, Where
 from asrun.pages import Read, read_all
 from asrun.project import Project
-from asrun.snippet import list_snippets
+from asrun.snippet import survey
 from asrun.store import Store
 
 __all__ = ["Telling", "bring_up_to_date", "build", "check", "draw", "make_record", "serve", "serve_folder", "swap"]
@@ -77,9 +77,19 @@ def bring_up_to_date(
 
     Yields:
         For each record: its name, the condition that it was found in, and the seconds that it took to mend (0: none).
+
+    Raises:
+        AsrunError: when a run fails; before anything is run, when something cannot be read: a build fails then.
     """
-    snippets = {snippet.name: snippet for snippet in list_snippets(project)}
-    for name, condition in freshness.conditions(project, store, read=read).items():
+    surveyed = survey(project)
+    found = freshness.conditions(project, store, read=read)
+    if run and (problems := [*surveyed.broken.values(), *_unreadable(store, found)]):
+        raise Problems(problems)
+    snippets = surveyed.found
+    for name, condition in found.items():
+        if condition.state is State.BROKEN:
+            yield str(name), condition, 0.0
+            continue
         record, seconds = store.get(name), 0.0
         if condition.state in (State.MISSING, State.STALE) and run:
             snippet = snippets[name.snippet]
@@ -107,8 +117,17 @@ def bring_up_to_date(
         yield shown, condition, 0.0
 
 
+def _unreadable(store: Store, found: Iterable[RunName]) -> Iterator[AsrunError]:
+    """Find records that cannot be read."""
+    for name in found:
+        try:
+            store.get(name)
+        except AsrunError as error:
+            yield error
+
+
 def check(context: Context) -> int:
-    """Check every value, claim and citation of every page and deck.
+    """Check every value, claim and citation of every page and deck, and that every snippet can be read.
 
     Returns:
         How many there are.
@@ -116,13 +135,21 @@ def check(context: Context) -> int:
     Raises:
         Problems: everything that is wrong, with file and line.
     """
-    return _sound(read_all(context))
+    project = context.project
+    if not project.docs.is_dir():
+        raise AsrunError(
+            f"there is no folder {project.relative(project.docs)}: a site is made of its pages",
+            where=Where(project.relative(project.settings)),
+            remedy="make it, or let docs_dir name the folder of pages",
+        )
+    return _sound(context, read_all(context))
 
 
-def _sound(pages: Iterable[Read]) -> int:
-    """Return how many values, claims and citations pages have, or raise all that is wrong with them."""
+def _sound(context: Context, pages: Iterable[Read]) -> int:
+    """Return how many values, claims and citations pages have, or raise all that is wrong with them or the snippets."""
     pages = list(pages)
-    problems = [problem for page in pages for problem in page.problems]
+    problems = list(context.surveyed.broken.values())
+    problems += [problem for page in pages for problem in page.problems]
     if problems:
         raise Problems(problems)
     return sum(len(page.citations) for page in pages)
@@ -184,7 +211,7 @@ def _checked(context: Context, folder: Path) -> int:
         raise
     read = {page.path for page in pages}
     # Pages that the site leaves out are held to the same.
-    return _sound([*pages, *read_all(context, without=read)])
+    return _sound(context, [*pages, *read_all(context, without=read)])
 
 
 def _render(context: Context, folder: Path) -> list[Read]:
@@ -197,7 +224,7 @@ def _render(context: Context, folder: Path) -> list[Read]:
     warnings = _Warnings()
     logging.getLogger("mkdocs").addHandler(warnings)
     try:
-        config = load_config(str(context.project.root / "mkdocs.yml"), site_dir=str(folder))
+        config = load_config(str(context.project.settings), site_dir=str(folder))
         plugin: Any = config.plugins.get("asrun")
         if plugin:
             plugin.given = context
@@ -223,7 +250,7 @@ def serve(project: Project, port: int, *, open_browser: bool) -> None:
     told.setFormatter(logging.Formatter("%(message)s"))
     logging.getLogger("mkdocs").addHandler(told)
     logging.getLogger("mkdocs").setLevel(logging.INFO)
-    mkdocs_serve(str(project.root / "mkdocs.yml"), dev_addr=f"127.0.0.1:{port}", open_in_browser=open_browser)
+    mkdocs_serve(str(project.settings), dev_addr=f"127.0.0.1:{port}", open_in_browser=open_browser)
 
 
 def serve_folder(

@@ -9,13 +9,13 @@ from typing import Any
 from asrun.errors import AsrunError, Exit, did_you_mean
 from asrun.expression import Evaluation, evaluate
 from asrun.fingerprint import Sources
-from asrun.freshness import drawing_condition, record_condition
+from asrun.freshness import drawing_condition, record_condition, without_snippet
 from asrun.key import sources
 from asrun.literature import Literature
 from asrun.measure import Measure
-from asrun.model import Condition, Figure, Record, RunName, State
+from asrun.model import Condition, Figure, Record, RunName, Snippet, State
 from asrun.project import Project
-from asrun.snippet import find_snippet, list_snippets
+from asrun.snippet import Survey, by_preference, survey
 from asrun.store import DESCRIPTION, Store
 
 __all__ = ["Context"]
@@ -49,18 +49,28 @@ class Context:
     """Whether the site that is built has its decks as PDF too."""
 
     @cached_property
-    def snippets(self) -> dict[str, Any]:
-        return {snippet.name: snippet for snippet in list_snippets(self.project)}
+    def surveyed(self) -> Survey:
+        """Every snippet that can be read, and what is wrong with the rest."""
+        return survey(self.project)
+
+    @property
+    def snippets(self) -> dict[str, Snippet]:
+        return self.surveyed.found
 
     def condition(self, record: Record) -> Condition:
         """Return whether a record is fresh, and its figures too."""
         if record.run not in self._conditions:
-            snippet = self.snippets[record.run.snippet]
-            condition = record_condition(self.project, snippet, record, read=self.sources)
-            if condition.state is State.FRESH:
-                condition = drawing_condition(self.project, snippet, record, read=self.sources)
-            self._conditions[record.run] = condition
+            self._conditions[record.run] = self._judge(record)
         return self._conditions[record.run]
+
+    def _judge(self, record: Record) -> Condition:
+        snippet = self.snippets.get(record.run.snippet)
+        if snippet is None or record.run.scale not in snippet.scales:
+            return without_snippet(record.run, self.surveyed)
+        condition = record_condition(self.project, snippet, record, read=self.sources)
+        if condition.state is State.FRESH:
+            condition = drawing_condition(self.project, snippet, record, read=self.sources)
+        return condition
 
     def best(self, name: str, scale: str | None = None) -> Record:
         """Return the record that pages show for a snippet.
@@ -73,20 +83,24 @@ class Context:
         return self._best[name, scale]
 
     def _find_best(self, name: str, scale: str | None) -> Record:
-        if name not in self.snippets:
-            # Says what is near; the file of a snippet that there is was read once for all citations.
-            find_snippet(name, self.project)
-        record = self.store.best(name, scale)
-        if record is None:
-            at = f" at scale {scale}" if scale else ""
+        snippet = self.snippets.get(name)
+        if snippet is None:
+            raise self.surveyed.missing(name, self.project)
+        if scale and scale not in snippet.scales:
             raise AsrunError(
-                f"{name} has no record{at}", remedy=f"run it: asrun run {name}" + (f" --scale {scale}" if scale else "")
+                f"{name} has no scale {scale}",
+                remedy=did_you_mean(scale, snippet.scales, otherwise=f"its SCALES are: {', '.join(snippet.scales)}"),
+                cause=("scale", name, scale),
             )
+        record = self.store.best(name, scale, among=by_preference(snippet, self.project))
+        if record is None:
+            raise self._no_record(snippet, scale)
         if DESCRIPTION in record.damaged:
             raise AsrunError(
                 f"{self.project.relative(self.store.path(record.run))} was changed by hand: {DESCRIPTION} is not what "
                 "the run wrote",
                 remedy=f"restore the record, or make it anew: asrun run {name} --scale {record.run.scale} --rerun",
+                cause=("record", record.run),
             )
         condition = self.condition(record)
         if condition.state is not State.FRESH and not record.damaged and not self.allow_stale:
@@ -94,24 +108,33 @@ class Context:
                 f"{record.run} is {condition}",
                 remedy=f"run it again: asrun run {name} --scale {record.run.scale}",
                 exit_code=Exit.STALE,
+                cause=("record", record.run),
             )
         return record
 
+    def _no_record(self, snippet: Snippet, scale: str | None) -> AsrunError:
+        left = {run.scale for run in self.store.list() if run.snippet == snippet.name} - set(snippet.scales)
+        unused = f"; there are records of {' and '.join(sorted(left))}, which SCALES no longer names" if left else ""
+        at = f" at scale {scale}" if scale else ""
+        return AsrunError(
+            f"{snippet.name} has no record{at}{unused}",
+            remedy=f"run it: asrun run {snippet.name}"
+            + (f" --scale {scale}" if scale else "")
+            + ("; asrun trim deletes what is not used any more" if left else ""),
+            cause=("record", snippet.name, scale),
+        )
+
     def record(self, name: str, scale: str | None, value: str | None) -> tuple[RunName, dict[str, Any]]:
         """Return a snippet's values for an expression; see `asrun.expression.Lookup`."""
-        if name not in self.snippets:
-            raise AsrunError(
-                f"there is no snippet called {name}",
-                remedy=did_you_mean(
-                    name, [*self.snippets, "published"], otherwise=f"snippets are: {', '.join(self.snippets)}"
-                ),
-            )
+        if did_you_mean(name, [*self.snippets, "published"], otherwise="") == "did you mean published?":
+            raise AsrunError(f"there is no snippet called {name}", remedy="did you mean published?")
         record = self.best(name, scale)
         if value in record.damaged:
             raise AsrunError(
                 f"{name}.{value} is not what the run wrote: {self.project.relative(self.store.path(record.run))} was "
                 "changed by hand",
                 remedy=f"restore the record, or make it anew: asrun run {name} --scale {record.run.scale} --rerun",
+                cause=("value", record.run, value),
             )
         return record.run, record.values
 
@@ -122,6 +145,7 @@ class Context:
             raise AsrunError(
                 f"there is no published number called {key}",
                 remedy=did_you_mean(key, known, otherwise=f"published.yml has: {', '.join(known) or 'none'}"),
+                cause=("published", key),
             )
         number = known[key]
         return Measure(
@@ -141,6 +165,7 @@ class Context:
                 remedy=did_you_mean(
                     figure, record.figures, otherwise=f"it has: {', '.join(record.figures)}", within=f"{name}."
                 ),
+                cause=("figure", record.run, figure),
             )
         if damaged := {"figure " + figure} & record.damaged:
             raise AsrunError(

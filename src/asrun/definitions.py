@@ -84,6 +84,8 @@ class Definition:
     """Whether it does something when the module is imported, besides binding names."""
     decorators: set[str] = field(default_factory=set)
     """Names that its decorators start with: one of the project's own may note it down somewhere."""
+    calls_are_seen: bool = False
+    """Whether it is a function whose first call a run notices: no decorator stands between."""
 
 
 @dataclass
@@ -97,6 +99,8 @@ class Module:
     by_name: dict[str, list[Definition]]
     passed_on: dict[str, Definition]
     """For names that are imported here and used elsewhere: what they stand for."""
+    always: set[str] = field(default_factory=set)
+    """Modules that are imported whenever this one is: by statements that nothing is around."""
 
 
 @functools.lru_cache(maxsize=1024)
@@ -121,11 +125,15 @@ def read_module(source: bytes, shown: str, dotted: str, is_package: bool) -> Mod
     definitions: list[Definition] = []
     imported: dict[str, list[Import]] = {}
     stars: list[str] = []
+    always: set[str] = set()
     for statement in _without_docstring(tree.body):
         if _is_main_guard(statement):
             continue
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            if isinstance(statement, ast.Import):
+                always |= {alias.name for alias in statement.names}
             for name, target in _imports(statement, package):
+                always.add(target.module)
                 if name == "*":
                     stars.append(target.module)
                     definitions.append(Definition(digest=tree_digest(statement), label=MODULE_LEVEL))
@@ -141,6 +149,7 @@ def read_module(source: bytes, shown: str, dotted: str, is_package: bool) -> Mod
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             defines = True
             definition.decorators = {chain[0] for each in statement.decorator_list for chain in _mentions(each)}
+            definition.calls_are_seen = not (isinstance(statement, ast.ClassDef) or statement.decorator_list)
         for node in ast.walk(statement):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 for name, target in _imports(node, package):
@@ -173,7 +182,7 @@ def read_module(source: bytes, shown: str, dotted: str, is_package: bool) -> Mod
         name: Definition(label=name, digest=hashlib.sha256("\n".join(map(str, targets)).encode()).hexdigest()[:16])
         for name, targets in imported.items()
     }
-    return Module(definitions, imported, stars, by_name, passed_on)
+    return Module(definitions, imported, stars, by_name, passed_on, always)
 
 
 def _is_main_guard(statement: ast.stmt) -> bool:

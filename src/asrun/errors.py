@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from enum import IntEnum
 
 from asrun.model import Where
@@ -33,29 +33,65 @@ class AsrunError(Exception):
         where: The place, where there is one.
         remedy: What to type or change next.
         exit_code: What the command exits with.
+        cause: What it comes of, where that may be met in many places: it is one problem all the same.
     """
 
     def __init__(
-        self, what: str, *, where: Where | None = None, remedy: str | None = None, exit_code: Exit = Exit.FAILED
+        self,
+        what: str,
+        *,
+        where: Where | None = None,
+        remedy: str | None = None,
+        exit_code: Exit = Exit.FAILED,
+        cause: Hashable | None = None,
     ):
         super().__init__(what)
         self.what, self.where, self.remedy, self.exit_code = what, where, remedy, exit_code
+        self.cause = cause
+
+    @property
+    def sentence(self) -> str:
+        """Where it is and what, without what to do about it."""
+        return f"{self.where}: {self.what}" if self.where else self.what
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.what}" + (f"\n    {self.remedy}" if self.remedy else "")
+        return self.sentence + (f"\n    {self.remedy}" if self.remedy else "")
 
 
 class Problems(AsrunError):
     """Several errors found in one pass, so that an author mends them in one pass too."""
 
+    PLACES = 4
+    """So many places of one problem are named, where not all of them are asked for."""
+
     def __init__(self, errors: Iterable[AsrunError]):
         self.errors = list(errors)
-        count = len(self.errors)
-        super().__init__(
-            "\n".join(str(error) for error in self.errors) + (f"\n{count} problems" if count > 1 else ""),
-            exit_code=max(error.exit_code for error in self.errors),
-        )
+        super().__init__(self.told(self.PLACES), exit_code=max(error.exit_code for error in self.errors))
+
+    def told(self, most: int | None = None) -> str:
+        """Say what is wrong: one problem that is met in many places once, with its places.
+
+        Arguments:
+            most: How many of them to name; all of them by default.
+        """
+        groups: dict[Hashable, list[AsrunError]] = {}
+        for at, error in enumerate(self.errors):
+            groups.setdefault(at if error.cause is None else ("cause", error.cause), []).append(error)
+        lines = []
+        for first, *others in groups.values():
+            lines.append(str(first))
+            places = list(dict.fromkeys(str(each.where) for each in others if each.where and each.where != first.where))
+            if most is not None and len(places) >= most:
+                left = len(places) - most + 1
+                places[most - 1 :] = [f"{left} more place{'s' * (left > 1)}"]
+            if places:
+                *rest, last = places
+                lines.append("    also at " + (f"{', '.join(rest)} and {last}" if rest else last))
+        count = len(groups)
+        if len(self.errors) > 1:
+            spread = f", in {len(self.errors)} places" if len(self.errors) > count else ""
+            lines.append(f"{count} problem{'s' * (count > 1)}{spread}")
+        return "\n".join(lines)
 
 
 def did_you_mean(name: str, known: Iterable[str], *, otherwise: str, within: str = "") -> str:

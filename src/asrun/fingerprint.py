@@ -8,7 +8,9 @@ where its code lies in the project: what it does for a snippet comes to the same
 
 Names lead to more than a run comes by. What a run was observed to pass by, functions that it never called and modules
 that it never imported, is left out (`Observed`), and noted, so that the same way is followed again later (`PassedBy`).
-Code that was executed and is as it was will pass by the same places again.
+Code that was executed and is as it was will pass by the same places again. A note is not believed where it cannot be
+true: of anything but a function, of what names lead to in a module that they were not to lead into, of a module that is
+imported whenever another is.
 """
 
 from __future__ import annotations
@@ -208,10 +210,14 @@ class _Walk:
         self.definitions: dict[Path, dict[int, Definition]] = {}
         self.seen: set[tuple[Path, tuple[str, ...]]] = set()
         self.seen_modules: set[Path] = set()
+        self.imported_for_sure: set[Path] = set()
+        self.led_by_names = True
+        """Whether what is entered now is entered because names lead there."""
 
     def start(self, entry: Path, names: Iterable[str]) -> None:
         for name in names:
             self.follow(entry, (name,))
+        self.led_by_names = False
         for file, labels in list(self.passed_by.functions.items()):
             if labels == [EVERYTHING] and (self.root / file).is_file():
                 self.module(self.root / file)
@@ -232,7 +238,12 @@ class _Walk:
     def passes(self, path: Path, definition: Definition) -> bool:
         """Whether a definition is passed by; noted when that is what is being found out."""
         labels, label = self.passed_by.functions.setdefault(self.shown(path), []), definition.label
-        if labels == [EVERYTHING] or label in labels:
+        if labels == [EVERYTHING]:
+            # Only a module that no name leads to can be passed by as a whole.
+            return not self.led_by_names
+        if not definition.calls_are_seen:
+            return False
+        if label in labels:
             return True
         if self.observed is None:
             return False
@@ -245,6 +256,8 @@ class _Walk:
     def closed(self, path: Path) -> bool:
         """Whether a module is not gone into, because the run never imported it."""
         shown = self.shown(path)
+        if path in self.imported_for_sure:
+            return False
         if shown in self.passed_by.modules:
             return True
         closed = self.observed is not None and path not in self.observed.imported
@@ -273,6 +286,7 @@ class _Walk:
         read = self.sources.module(path)
         if path not in self.seen_modules:
             self.seen_modules.add(path)
+            self.imported_for_sure |= {found for name in read.always if (found := self.find(name))}
             for definition in read.definitions:
                 if (
                     not definition.names

@@ -15,7 +15,7 @@ from asrun.fingerprint import PassedBy, Sources, compare, merge, reach
 from asrun.key import ABSENT, ELSEWHERE, code, data_digest, folders, locate, plot_code, sources, variable_digest
 from asrun.model import Condition, Digests, Record, RunName, Snippet, State
 from asrun.project import Project
-from asrun.snippet import list_snippets
+from asrun.snippet import Survey, cheapest_scale, survey
 from asrun.store import Store, write_whole
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "other_versions",
     "record_condition",
     "run_condition",
+    "without_snippet",
 ]
 
 
@@ -40,6 +41,7 @@ def conditions(
     """Return the condition of every record there is, and of every cheapest scale that has none.
 
     A missing record is one that a build would make: a snippet's last preferred scale, when it has no record at all.
+    What cannot be read, a record, its snippet or a module that it uses, is broken, and keeps nothing else back.
 
     Arguments:
         project: The project.
@@ -48,17 +50,17 @@ def conditions(
         strict_versions: Whether a record made with other versions of Python or packages than there are here is.
         read: The project's modules, where they were read a moment ago.
     """
-    snippets = {snippet.name: snippet for snippet in list_snippets(project)}
+    surveyed = survey(project)
     recorded = store.list()
     # What snippets share is read once for all of them.
     read = read or sources(project)
     found = {}
     for run in recorded:
-        snippet = snippets.get(run.snippet)
+        snippet = surveyed.found.get(run.snippet)
         if snippet is None or run.scale not in snippet.scales:
-            what = f"snippet {run.snippet}" if snippet is None else f"scale {run.scale} in {run.snippet}"
-            found[run] = Condition(State.UNUSED, f"there is no {what} any more")
-        else:
+            found[run] = without_snippet(run, surveyed)
+            continue
+        try:
             found[run] = run_condition(project, snippet, run, store, read=read)
             record = store.get(run)
             if drawn and record and found[run].state is State.FRESH:
@@ -67,18 +69,30 @@ def conditions(
                     found[run] = Condition(State.STALE, f"figures: {drawing.reason}")
             if strict_versions and record and found[run].state is State.FRESH and (other := other_versions(record)):
                 found[run] = Condition(State.STALE, "; ".join(other))
+        except AsrunError as error:
+            found[run] = _broken(error)
     scales = {(run.snippet, run.scale) for run in recorded}
-    for snippet in snippets.values():
+    for snippet in surveyed.found.values():
         scale = cheapest_scale(snippet, project)
         if (snippet.name, scale) not in scales:
             run = RunName(snippet.name, scale, project.devices[-1])
-            found[run] = run_condition(project, snippet, run, store, read=read)
+            try:
+                found[run] = run_condition(project, snippet, run, store, read=read)
+            except AsrunError as error:
+                found[run] = _broken(error)
     return dict(sorted(found.items()))
 
 
-def cheapest_scale(snippet: Snippet, project: Project) -> str:
-    """Return the scale that a build runs when there is no record: the last in the project's order of preference."""
-    return min(snippet.scales, key=lambda scale: -project.scales.index(scale) if scale in project.scales else 1)
+def without_snippet(run: RunName, surveyed: Survey) -> Condition:
+    """Return the condition of a record whose snippet or scale is gone, or cannot be read."""
+    if (error := surveyed.broken.get(run.snippet)) is not None:
+        return _broken(error)
+    what = f"scale {run.scale} in {run.snippet}" if run.snippet in surveyed.found else f"snippet {run.snippet}"
+    return Condition(State.UNUSED, f"there is no {what} any more")
+
+
+def _broken(error: AsrunError) -> Condition:
+    return Condition(State.BROKEN, error.sentence)
 
 
 def run_condition(
@@ -122,6 +136,9 @@ def _record_condition(project: Project, snippet: Snippet, record: Record, read: 
         names = ", ".join(sorted(record.damaged))
         return Condition(State.FAILED, f"{names} changed by hand: not what the run wrote")
     reasons = []
+    if "run" not in record.code.get(project.relative(snippet.path), {}):
+        # Nothing that is noted beside could make up for that.
+        reasons.append("its key does not say what ran")
     parameters = snippet.scales.get(record.run.scale, {})
     for name in {**record.parameters, **parameters}:
         before, now = record.parameters.get(name), parameters.get(name)
@@ -175,7 +192,8 @@ def _code_now(project: Project, path: Path, record: Record, read: Sources) -> di
     before = record.code
     without = PassedBy(dict(record.passed_by), record.not_imported, dict(record.reached_otherwise))
     now = code(project, path, "run", without=without, read=read)
-    unreached = [project.root / file for file in before if file not in now and (project.root / file).is_file()]
+    absent = (project.root / file for file in before if file not in now and file.endswith(".py"))
+    unreached = [path for path in absent if path.is_file() and path.resolve().is_relative_to(project.root)]
     if not unreached:
         return now
     whole = reach(path, [], folders=folders(project), root=project.root, also=unreached, sources=read)

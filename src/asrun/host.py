@@ -9,6 +9,7 @@ from markdown import Markdown
 from markdown.extensions import Extension
 
 from asrun.project import Project
+from asrun.settings import Relative
 
 __all__ = ["make_markdown"]
 
@@ -41,9 +42,23 @@ def make_markdown(
         extension: Ours, with the page that it is used for.
         more: Further extensions that are always there, with their options.
     """
-    options = ALWAYS | dict(more or {}) | project.markdown
+    options = ALWAYS | dict(more or {}) | _located(project, extension)
     names = [name for name in options if name not in _THE_SITES_OWN]
     return Markdown(
         extensions=[*names, *([extension] if extension else [])],
         extension_configs={name: options[name] for name in names},
     )
+
+
+def _located(project: Project, extension: Extension | None) -> dict[str, dict[str, Any]]:
+    """Return the extensions of mkdocs.yml with the folders that `!relative` means on the page that is converted."""
+    page = project.root / (extension.getConfig("page", "") if extension else "")
+
+    def located(value: Any) -> Any:
+        if isinstance(value, Relative):
+            return value.path(root=project.root, docs=project.docs, page=page)
+        if isinstance(value, dict):
+            return {name: located(each) for name, each in value.items()}
+        return [located(each) for each in value] if isinstance(value, list) else value
+
+    return {name: located(options) for name, options in project.markdown.items()}

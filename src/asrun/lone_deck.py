@@ -48,7 +48,7 @@ def render_lone(path: Path) -> Lone:
     """
     text = path.read_text("utf-8")
     project = project_around(path.parent)
-    inside = (project.root / "mkdocs.yml").is_file() and project.uses_asrun
+    inside = project.settings.is_file() and project.uses_asrun
     shown = project.relative(path.resolve()) if inside else str(path)
     deck = parse_deck(text, shown)
     told: list[AsrunError] = []

@@ -161,6 +161,7 @@ def from_record(values: dict[str, Any], path: list[str], text: str, source: Any)
             raise AsrunError(
                 f"{inside} has no value called {name}",
                 remedy=did_you_mean(name, known, otherwise=f"it has: {', '.join(known) or 'no named values'}"),
+                cause=("value", source, *path[: depth + 1]),
             )
         within, folder = folder, folder[name]
         if depth:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from mkdocs.config import config_options
-from mkdocs.config.base import Config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import BasePlugin, event_priority, get_plugin_logger
@@ -47,29 +46,15 @@ GENERATED_PAGES = {
 FONTS = ("inter-latin.woff2", "jetbrains-mono-latin.woff2")
 
 
-class AsrunPluginConfig(Config):
-    """Options of the plugin: those of `asrun.project.OPTIONS`, and how it treats stale records."""
-
-    snippets = config_options.Type(str, default=OPTIONS["snippets"])
-    slides = config_options.Type(str, default=OPTIONS["slides"])
-    references = config_options.Type(str, default=OPTIONS["references"])
-    sources = config_options.Type(list, default=OPTIONS["sources"])
-    data_variables = config_options.Type(list, default=OPTIONS["data_variables"])
-    harmless_variables = config_options.Type(list, default=OPTIONS["harmless_variables"])
-    scales = config_options.Type(list, default=OPTIONS["scales"])
-    devices = config_options.Type(list, default=OPTIONS["devices"])
-    macros = config_options.Type(dict, default=OPTIONS["macros"])
-    sourced_numbers = config_options.Type(list, default=OPTIONS["sourced_numbers"])
-    number_settings = config_options.Type(dict, default=OPTIONS["number_settings"])
-    minutes = config_options.Type((int, float), default=OPTIONS["minutes"])
-
-
-class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
+class AsrunPlugin(BasePlugin):
     """Connects MkDocs to asrun.
 
     While previewing (`mkdocs serve`), stale records are shown and marked, and problems are shown on the page; a build
     stops at them.
     """
+
+    config_scheme = tuple((name, config_options.Optional(config_options.Type(object))) for name in OPTIONS)
+    """MkDocs is told which options there are; what they may be is told by `asrun.project`, to whoever reads them."""
 
     given: Context | None = None
     """What pages may cite, where whoever calls MkDocs knows it already."""
@@ -78,10 +63,14 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
         self.previewing = command == "serve"
 
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
-        root = Path(config.config_file_path).parent
-        self.project = read_project(root)
-        allow_stale = self.previewing or bool(config.extra.get("asrun_allow_stale"))
-        self.context = self.given or Context(self.project, allow_stale=allow_stale)
+        try:
+            self.project = read_project(Path(config.config_file_path or "mkdocs.yml").absolute())
+        except AsrunError as error:
+            raise PluginError(str(error)) from error
+        if Path(config.docs_dir).absolute() != self.project.docs:
+            said = f"{self.project.settings.name} says {self.project.docs}"
+            raise PluginError(f"MkDocs reads pages from {config.docs_dir}, and {said}: a plugin or a hook moved them")
+        self.context = self.given or Context(self.project, allow_stale=self.previewing)
         self.read: list[Read] = []
         self.problems: list[AsrunError] = []
         self.decks: dict[str, decks.Rendered] = {}

@@ -30,6 +30,8 @@ class State(StrEnum):
     STALE = "stale"
     FAILED = "failed"
     UNUSED = "unused"
+    BROKEN = "broken"
+    """The record, or its snippet, cannot be read."""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from asrun.errors import AsrunError
+from asrun.errors import AsrunError, did_you_mean
 from asrun.model import Where
+from asrun.settings import NAMES, Code, find_settings, read_settings, without_code
 
-__all__ = ["OPTIONS", "Project", "find_project", "project_around", "read_project"]
+__all__ = ["OPTIONS", "Project", "find_project", "named", "project_around", "read_project"]
 
 OPTIONS: dict[str, Any] = {
     "snippets": "snippets",
@@ -51,6 +50,8 @@ class Project:
     """A folder with a mkdocs.yml, and where its parts are."""
 
     root: Path
+    settings: Path
+    """Its mkdocs.yml."""
     docs: Path
     slides: Path
     snippets: Path
@@ -92,13 +93,6 @@ class Project:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads mkdocs.yml without acting on the tags that MkDocs gives a meaning (`!ENV`, `!!python/name:`)."""
-
-
-_Loader.add_multi_constructor("", lambda loader, suffix, node: None)
-
-
 def find_project(start: Path | None = None) -> Project:
     """Find the project that a folder belongs to: the nearest parent with a mkdocs.yml.
 
@@ -107,7 +101,7 @@ def find_project(start: Path | None = None) -> Project:
     """
     start = (start or Path.cwd()).resolve()
     for folder in (start, *start.parents):
-        if (folder / "mkdocs.yml").is_file():
+        if find_settings(folder):
             return read_project(folder)
     raise AsrunError(
         f"no mkdocs.yml in {start} or above it", remedy="change to the project's folder, or write a mkdocs.yml there"
@@ -115,21 +109,9 @@ def find_project(start: Path | None = None) -> Project:
 
 
 def read_project(root: Path) -> Project:
-    """Read the project whose mkdocs.yml is in `root`."""
-    where = Where("mkdocs.yml")
-    try:
-        settings = yaml.load((root / "mkdocs.yml").read_text("utf-8-sig"), _Loader) or {}
-    except UnicodeDecodeError as error:
-        raise AsrunError(f"not valid UTF-8: {error}", where=where, remedy="save it as UTF-8") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise AsrunError(
-            f"not valid YAML: {getattr(error, 'problem', error)}",
-            where=Where("mkdocs.yml", mark.line + 1 if mark else None),
-        ) from error
-    if not isinstance(settings, dict):
-        raise AsrunError("mkdocs.yml must hold settings by name", where=where, remedy="write site_name: My site")
-    return _project(root, settings)
+    """Read the project of a folder that has a mkdocs.yml, or of a file that MkDocs is to read in its place."""
+    file = root if root.is_file() else find_settings(root) or root / NAMES[0]
+    return _project(file, read_settings(file))
 
 
 def project_around(start: Path | None = None) -> Project:
@@ -138,47 +120,134 @@ def project_around(start: Path | None = None) -> Project:
     For hosts other than MkDocs, which may have no mkdocs.yml.
     """
     start = (start or Path.cwd()).resolve()
-    if any((folder / "mkdocs.yml").is_file() for folder in (start, *start.parents)):
+    if any(find_settings(folder) for folder in (start, *start.parents)):
         return find_project(start)
-    return _project(start, {"plugins": ["asrun"]})
+    return _project(start / NAMES[0], {"plugins": ["asrun"]})
 
 
-def _project(root: Path, settings: dict[str, Any]) -> Project:
-    where = Where("mkdocs.yml")
-    options = dict(OPTIONS)
-    plugins = settings.get("plugins") or []
-    # MkDocs takes a list of plugins, or a mapping from their names to their options.
-    listed = [plugins] if isinstance(plugins, dict) else plugins
-    for plugin in listed:
-        if isinstance(plugin, dict) and isinstance(given := plugin.get("asrun"), dict):
-            if unknown := set(given) - set(OPTIONS):
-                raise AsrunError(
-                    f"the asrun plugin has no option {', '.join(sorted(unknown))}",
-                    where=where,
-                    remedy=f"options are: {', '.join(OPTIONS)}",
-                )
-            options |= given
+def _project(file: Path, settings: dict[str, Any]) -> Project:
+    root, where = file.parent, Where(file.name)
+    given = _given(settings.get("plugins"), where)
+    enabled = given is not None and given.pop("enabled", True) is not False
+    options = dict(OPTIONS) | (given or {})
+    if unknown := [name for name in options if name not in OPTIONS]:
+        near = did_you_mean(str(unknown[0]), OPTIONS, otherwise="")
+        raise AsrunError(
+            f"the asrun plugin has no option {', '.join(sorted(map(str, unknown)))}",
+            where=where,
+            remedy=(f"{near} " if near else "") + f"options are: {', '.join(OPTIONS)}",
+        )
     _check_options(options, where)
-    return Project(
+
+    def folder(name: str) -> Path:
+        # The same for every spelling: pages are told from other files by the folder that they are in.
+        return Path(os.path.abspath(root / name))
+
+    project = Project(
         root=root,
-        docs=root / (settings.get("docs_dir") or "docs"),
-        slides=root / options["slides"],
-        snippets=root / options["snippets"],
-        references=root / options["references"],
-        sources=tuple(root / folder for folder in options["sources"]),
-        site=Path(os.path.abspath(root / (settings.get("site_dir") or "site"))),
+        settings=file,
+        docs=folder(_folder_name(settings, "docs_dir", "docs", where)),
+        slides=folder(options["slides"]),
+        snippets=folder(options["snippets"]),
+        references=folder(options["references"]),
+        sources=tuple(map(folder, options["sources"])),
+        site=folder(_folder_name(settings, "site_dir", "site", where)),
         data_variables=tuple(options["data_variables"]),
         harmless_variables=tuple(options["harmless_variables"]),
         scales=tuple(options["scales"]),
         devices=tuple(options["devices"]),
         minutes=float(options["minutes"]),
-        markdown=_markdown_extensions(settings.get("markdown_extensions") or []),
+        markdown=_markdown_extensions(settings.get("markdown_extensions"), where),
         macros=options["macros"],
         sourced_numbers=tuple(options["sourced_numbers"]),
         number_settings=options["number_settings"],
         pages=tuple(_navigated(settings.get("nav"))),
-        uses_asrun=any(plugin == "asrun" or (isinstance(plugin, dict) and "asrun" in plugin) for plugin in listed),
+        uses_asrun=enabled,
     )
+    _check_folders(project, where)
+    return project
+
+
+def _given(plugins: Any, where: Where) -> dict[Any, Any] | None:
+    """Return the options of the asrun plugin, or None when it is not listed, by the rules of MkDocs."""
+    found: dict[Any, Any] | None = None
+    for name, options in named(plugins, "plugins", where):
+        if name.rpartition("/")[2] == "group" and isinstance(options, dict):
+            inner = [each for each, _ in named(options.get("plugins"), "plugins", where)]
+            if "asrun" in inner:
+                raise AsrunError(
+                    "the asrun plugin is listed in a group, where only MkDocs finds it",
+                    where=where,
+                    remedy="list it among the plugins themselves; enabled: !ENV [NAME, true] switches it",
+                )
+        if name.removeprefix("/") != "asrun":
+            continue
+        if found is not None:
+            raise AsrunError("the asrun plugin is listed twice", where=where, remedy="list it once, with all options")
+        if options and not isinstance(options, dict):
+            raise AsrunError(
+                f"the asrun plugin takes options by name, and is given {options!r:.200}",
+                where=where,
+                remedy="write - asrun, or - asrun: and options by name under it, indented",
+            )
+        found = dict(options or {})
+    return found
+
+
+def named(listed: Any, what: str, where: Where) -> Iterator[tuple[str, Any]]:
+    """Read what MkDocs takes as a list of names, each by itself or with options, or as a mapping from names to options.
+
+    Arguments:
+        listed: What is written; None when nothing is.
+        what: The setting: `plugins`.
+        where: The file.
+    """
+    if listed is None:
+        return
+    if not isinstance(listed, (list, dict)):
+        raise AsrunError(f"{what} must be a list of names, and is {listed!s:.200}", where=where)
+    for item in listed.items() if isinstance(listed, dict) else listed:
+        if isinstance(item, dict):
+            if len(item) != 1:
+                raise AsrunError(
+                    f"an entry of {what} has {len(item)} names, and must have one: {', '.join(map(str, item)):.200}",
+                    where=where,
+                    remedy="options stand under the name that they belong to, indented further than it",
+                )
+            item = next(iter(item.items()))
+        name, options = item if isinstance(item, tuple) else (item, None)
+        if not isinstance(name, str):
+            raise AsrunError(f"an entry of {what} must be a name, and is {name!s:.200}", where=where)
+        yield name, options
+
+
+def _folder_name(settings: dict[str, Any], name: str, default: str, where: Where) -> str:
+    value = settings.get(name)
+    value = default if value is None else value
+    if not isinstance(value, str) or "\0" in value:
+        raise AsrunError(f"{name} must be the name of a folder, and is {value!s:.200}", where=where)
+    return value
+
+
+def _check_folders(project: Project, where: Where) -> None:
+    """Refuse folders that cannot be what they are said to be."""
+    if project.docs == project.root:
+        raise AsrunError(
+            f"docs_dir is the folder that {project.settings.name} is in: pages have a folder of their own",
+            where=where,
+            remedy="move them to docs/, and leave docs_dir out",
+        )
+    if not project.snippets.is_relative_to(project.root):
+        raise AsrunError(
+            f"snippets are outside of the project, in {project.snippets}: records name files of the project",
+            where=where,
+            remedy="let the option snippets of the asrun plugin name a folder beside this file",
+        )
+    for folder in (project.docs, project.snippets, project.records, project.slides, project.references):
+        if folder.is_file():
+            raise AsrunError(
+                f"{project.relative(folder)} is a file, and must be a folder", where=where, remedy="move it away"
+            )
 
 
 def _navigated(nav: Any) -> Iterator[str]:
@@ -189,12 +258,16 @@ def _navigated(nav: Any) -> Iterator[str]:
         yield from _navigated(item)
 
 
-def _markdown_extensions(listed: Any) -> dict[str, dict[str, Any]]:
+def _markdown_extensions(listed: Any, where: Where) -> dict[str, dict[str, Any]]:
     """Return Markdown extensions by name; options whose value only MkDocs can make (`!!python/name:`) are left out."""
     found: dict[str, dict[str, Any]] = {}
-    for item in [listed] if isinstance(listed, dict) else listed:
-        for name, options in item.items() if isinstance(item, dict) else [(item, None)]:
-            found[name] = {key: value for key, value in (options or {}).items() if value is not None}
+    for name, options in named(listed, "markdown_extensions", where):
+        if options and not isinstance(options, (dict, Code)):
+            raise AsrunError(f"the Markdown extension {name} takes options by name", where=where)
+        # One that is listed twice stands where it stood first, with the options that it was given last.
+        kept = without_code(options) if isinstance(options, dict) else {}
+        if kept or name not in found:
+            found[name] = kept
     return found
 
 
@@ -213,11 +286,13 @@ def _check_options(options: dict[str, Any], where: Where) -> None:
         else:
             right = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
             wanted = "a number above 0"
+        if right and isinstance(default, str) and (not value or "\0" in value):
+            right = False
         if right and name in ("scales", "devices") and not value:
             right, wanted = False, "a list of at least one name"
         if not right:
             raise AsrunError(
-                f"the option {name} of the asrun plugin must be {wanted}, and is {value!r}",
+                f"the option {name} of the asrun plugin must be {wanted}, and is {value!r:.200}",
                 where=where,
                 remedy=f"its default is {default!r}",
             )

@@ -18,12 +18,17 @@ import pytest
 
 from asrun.context import Context
 from asrun.errors import AsrunError
-from asrun.project import Project, find_project
+from asrun.project import Project, read_project
+from asrun.settings import find_settings
+from asrun.snippet import is_snippet
 from asrun.testing.code import NotebookFile, SnippetFile
 from asrun.testing.pages import PageFile
 from asrun.testing.state import CONTEXT, MODE, SLOW
 
 __all__ = ["pytest_addoption", "pytest_collect_file", "pytest_collection_modifyitems", "pytest_configure"]
+
+
+PROJECT = pytest.StashKey[Project | None]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,25 +50,36 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the mark of long runs."""
     config.addinivalue_line("markers", "asrun_slow: runs a snippet or a notebook that takes long; see --asrun-slow")
     config.stash[MODE] = config.getoption("--asrun")
+    config.stash[PROJECT] = _project(config)
 
 
 def _project(config: pytest.Config) -> Project | None:
-    try:
-        project = find_project(config.rootpath)
-    except AsrunError:
+    """Return the project whose folder pytest runs in, if it has the plugin.
+
+    Raises:
+        pytest.UsageError: when that cannot be found out, in a project that may have it: no tests are not green.
+    """
+    file = find_settings(config.rootpath)
+    if file is None:
         return None
-    return project if project.root == config.rootpath and project.uses_asrun else None
+    try:
+        project = read_project(file)
+    except AsrunError as error:
+        if any(name in file.read_bytes() for name in (b"asrun", b"INHERIT")):
+            raise pytest.UsageError(f"asrun: {error}") from error
+        return None
+    return project if project.uses_asrun else None
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect the pages and notebooks under docs/, the decks under slides/, and the snippets."""
     if file_path.suffix not in (".md", ".py", ".ipynb") or file_path.name.startswith("_"):
         return None
-    project = _project(parent.config)
+    project = parent.config.stash[PROJECT]
     if project is None:
         return None
     kind: type[pytest.File]
-    if file_path.suffix == ".py" and file_path.parent == project.snippets:
+    if file_path.suffix == ".py" and file_path.parent == project.snippets and is_snippet(file_path, project):
         kind = SnippetFile
     elif file_path.suffix == ".md" and (file_path.parent == project.slides or file_path.is_relative_to(project.docs)):
         kind = PageFile

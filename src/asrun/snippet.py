@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import errno
 import keyword
 import math
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,74 @@ from asrun.model import Snippet, Where
 from asrun.needs import check_needs
 from asrun.project import Project
 
-__all__ = ["find_snippet", "list_snippets", "section"]
+__all__ = [
+    "Survey", "by_preference", "cheapest_scale", "find_snippet", "is_snippet", "list_snippets", "section", "survey",
+]  # fmt: skip
 
 _SECTION = re.compile(r"^(?P<indent>[ \t]*)#\s*section:\s*(?P<name>[\w-]+)\s*$")
 _SECTION_END = re.compile(r"^[ \t]*#\s*end section\s*$")
 
 
+@dataclass(frozen=True)
+class Survey:
+    """What there is in the folder of snippets: what can be read, and what is wrong with the rest."""
+
+    found: dict[str, Snippet]
+    broken: dict[str, AsrunError]
+    """Why a file cannot be read as a snippet, by its name without `.py`."""
+
+    def missing(self, name: str, project: Project) -> AsrunError:
+        """Return why a name stands for no snippet that can be read: a new error each time, for each place to mark."""
+        error = self.broken.get(name)
+        if error is None:
+            try:
+                find_snippet(name, project)
+            except AsrunError as found:
+                return found
+            return _no_snippet(name, project, [*self.found, *self.broken])
+        return AsrunError(error.what, where=error.where, remedy=error.remedy, cause=error.cause)
+
+
+def survey(project: Project) -> Survey:
+    """Read every snippet of the project; a file that cannot be read takes no other with it.
+
+    Files whose name starts with `_` are not snippets, nor are modules without `run` and SCALES: others import them.
+    """
+    found: dict[str, Snippet] = {}
+    broken: dict[str, AsrunError] = {}
+    spelled: dict[str, str] = {}
+    for path in _files(project):
+        try:
+            snippet = _read(path, project)
+        except AsrunError as error:
+            broken[path.stem] = error
+            continue
+        if snippet is None:
+            continue
+        other = spelled.setdefault(path.stem.casefold(), path.name)
+        if other == path.name:
+            found[path.stem] = snippet
+        else:
+            broken[path.stem] = AsrunError(
+                f"{path.name} and {other} differ only in capitals: on many machines they are one file",
+                where=Where(project.relative(path)),
+                remedy="rename one of them",
+                cause=_cause(path.stem),
+            )
+    return Survey(found, broken)
+
+
 def list_snippets(project: Project) -> list[Snippet]:
-    """Read every snippet of the project, by name. Files whose name starts with `_` are not snippets."""
-    return [read_snippet(path, project) for path in sorted(project.snippets.glob("[!_]*.py"))]
+    """Read every snippet of the project that can be read, by name; `survey` tells of the others, too."""
+    return list(survey(project).found.values())
+
+
+def is_snippet(path: Path, project: Project) -> bool:
+    """Tell whether a file in the folder of snippets is one, or is meant to be one and cannot be read."""
+    try:
+        return not path.name.startswith("_") and _read(path, project) is not None
+    except AsrunError:
+        return True
 
 
 def find_snippet(name: str, project: Project, where: Where | None = None) -> Snippet:
@@ -34,12 +95,25 @@ def find_snippet(name: str, project: Project, where: Where | None = None) -> Sni
     path = project.snippets / f"{name}.py"
     if path.is_file() and path.parent == project.snippets and path.name == f"{name}.py" and not name.startswith("_"):
         return read_snippet(path, project)
-    known = sorted(path.stem for path in project.snippets.glob("[!_]*.py"))
-    raise AsrunError(
-        f"there is no snippet called {name}",
-        where=where,
-        remedy=did_you_mean(name, known, otherwise=f"snippets are: {', '.join(known) or 'none yet'}"),
-    )
+    raise _no_snippet(name, project, [path.stem for path in _files(project) if is_snippet(path, project)], where)
+
+
+def _files(project: Project) -> list[Path]:
+    return sorted(path for path in project.snippets.glob("[!_]*.py") if not path.is_dir())
+
+
+def _cause(name: str) -> tuple[str, str]:
+    return ("snippet", name)
+
+
+def _no_snippet(name: str, project: Project, known: list[str], where: Where | None = None) -> AsrunError:
+    remedy = did_you_mean(name, known, otherwise=f"snippets are: {', '.join(known) or 'none yet'}")
+    if name.isidentifier() and any((project.records / name).glob("*.json")):
+        remedy += (
+            f"; records of {name} are left: give the snippet its name back, or rename their folder "
+            f"{project.relative(project.records / name)} too, or delete them: asrun trim"
+        )
+    return AsrunError(f"there is no snippet called {name}", where=where, remedy=remedy, cause=_cause(name))
 
 
 def read_snippet(path: Path, project: Project) -> Snippet:
@@ -48,19 +122,54 @@ def read_snippet(path: Path, project: Project) -> Snippet:
     Raises:
         AsrunError: when it does not keep the contract: a docstring that asks, literal SCALES, a function `run`.
     """
-    shown = project.relative(path)
+    snippet = _read(path, project)
+    if snippet is None:
+        raise AsrunError(
+            f"{path.name} has no function run: it is no snippet",
+            where=Where(project.relative(path), 1),
+            remedy="write `def run(*, seeds): ...` and SCALES, or leave it as it is, for snippets to import",
+            cause=_cause(path.stem),
+        )
+    return snippet
+
+
+def _read(path: Path, project: Project) -> Snippet | None:
+    """Read one file; None for a module that has neither `run` nor SCALES, and is only there to be imported."""
+    try:
+        return _read_contract(path, project.relative(path))
+    except AsrunError as error:
+        error.cause = _cause(path.stem)
+        raise
+
+
+def _read_contract(path: Path, shown: str) -> Snippet | None:
+    try:
+        if not path.is_file():
+            raise FileNotFoundError(errno.ENOENT, "it is no file, or a link that leads nowhere")
+        source = path.read_text("utf-8-sig")
+        tree = ast.parse(source)
+    except OSError as error:
+        raise AsrunError(
+            f"this snippet cannot be read ({error.strerror or error})",
+            where=Where(shown),
+            remedy="give leave to read it, or take it out of the folder",
+        ) from error
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        what, line = getattr(error, "msg", None) or str(error), getattr(error, "lineno", None)
+        raise AsrunError(
+            f"not valid Python: {what}",
+            where=Where(shown, line),
+            remedy="save it as UTF-8" if isinstance(error, UnicodeDecodeError) else None,
+        ) from error
+    bound = _bound(tree)
+    if not bound & {"run", "SCALES"}:
+        return None
     if not path.stem.isidentifier() or keyword.iskeyword(path.stem) or path.stem == "published":
         raise AsrunError(
             f"a snippet cannot be called {path.stem}: pages could not cite it",
             where=Where(shown),
             remedy="use letters, digits and _, as for a variable (published is taken); or start its name with _",
         )
-    try:
-        source = path.read_text("utf-8-sig")
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError) as error:
-        what, line = getattr(error, "msg", None) or str(error), getattr(error, "lineno", None)
-        raise AsrunError(f"not valid Python: {what}", where=Where(shown, line)) from error
     question = (ast.get_docstring(tree) or "").strip().split("\n")[0]
     if not question:
         raise AsrunError(
@@ -80,7 +189,7 @@ def read_snippet(path: Path, project: Project) -> Snippet:
         raise AsrunError(
             "SCALES must name at least one scale and its parameters",
             where=Where(shown, 1),
-            remedy='write SCALES = {"quick": dict(seeds=5)}',
+            remedy='write SCALES = {"quick": dict(seeds=5)}; a file that snippets only import starts its name with _',
         )
     for scale, parameters in scales.items():
         if not isinstance(scale, str) or not re.fullmatch(r"[\w-]+", scale):
@@ -101,6 +210,39 @@ def read_snippet(path: Path, project: Project) -> Snippet:
         source=source,
         plots="plot" in functions,
     )
+
+
+def _bound(tree: ast.Module) -> set[str]:
+    """Return the names that the top level of a module gives something to."""
+    found: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.ImportFrom):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+def by_preference(snippet: Snippet, project: Project) -> list[str]:
+    """Return a snippet's scales, that which pages show rather first.
+
+    Those in the project's option `scales` come in its order. Any others follow, the last in SCALES first: an author
+    writes what takes seconds before what takes hours.
+    """
+    listed = [scale for scale in project.scales if scale in snippet.scales]
+    return listed + [scale for scale in reversed(snippet.scales) if scale not in listed]
+
+
+def cheapest_scale(snippet: Snippet, project: Project) -> str:
+    """Return the scale that a build runs when there is no record.
+
+    It is the last in the project's order of preference; of a snippet that has none of those, the first in SCALES.
+    """
+    listed = [scale for scale in project.scales if scale in snippet.scales]
+    return listed[-1] if listed else next(iter(snippet.scales))
 
 
 def _literal(tree: ast.Module, name: str, shown: str) -> Any:

@@ -122,13 +122,20 @@ class Store:
                 where=Where(self.project.relative(path)),
                 remedy=f"restore it from version control, or delete it, then: asrun run {run.snippet} "
                 f"--scale {run.scale}",
+                cause=("record", run),
             ) from error
         self._read[run] = (version, record)
         return record
 
-    def best(self, snippet: str, scale: str | None = None) -> Record | None:
-        """Read the record that a page shows: the project's preferred scale first, then its preferred device."""
-        for wanted in [scale] if scale else self.project.scales:
+    def best(self, snippet: str, scale: str | None = None, *, among: Iterable[str] = ()) -> Record | None:
+        """Read the record that a page shows: of some scales the first that has one, on the preferred device.
+
+        Arguments:
+            snippet: Its name.
+            scale: The only one that is wanted.
+            among: The snippet's scales, the preferred ones first; by default those that the project prefers.
+        """
+        for wanted in [scale] if scale else among or self.project.scales:
             for device in self.project.devices:
                 if record := self.get(RunName(snippet, wanted, device)):
                     return record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asrun.mkdocs_plugin import AsrunPluginConfig
+from asrun.mkdocs_plugin import AsrunPlugin
 from asrun.project import OPTIONS, find_project
 from harness import MKDOCS, raised
 
@@ -127,4 +127,4 @@ def test_paths_are_told_relative_to_the_project(site):
 
 
 def test_mkdocs_takes_every_option_there_is():
-    assert dict(AsrunPluginConfig()._schema).keys() == OPTIONS.keys()
+    assert dict(AsrunPlugin.config_scheme).keys() == OPTIONS.keys()

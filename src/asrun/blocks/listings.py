@@ -167,9 +167,13 @@ class RecordsBlock(AsrunBlock):
         context = self.page.context
         made.set("class", "asrun-records")
         for run, condition in conditions(context.project, context.store, drawn=True, read=context.sources).items():
-            record = context.store.get(run)
             heading = element("h2", element("code", run.snippet), f" {run.scale}, {run.device}", id=record_anchor(run))
             made.append(heading)
+            if condition.state in (State.UNUSED, State.BROKEN):
+                # There is nothing to link to, or nothing to say.
+                made.append(element("p", f"{str(condition).capitalize()}."))
+                continue
+            record = context.store.get(run)
             if record is None:
                 made.append(element("p", f"Not run ({condition})."))
                 continue

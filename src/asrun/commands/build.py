@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from asrun.commands.console import escape, out, progress
+from asrun.errors import AsrunError, Problems
 from asrun.formats import format_seconds, plural
 from asrun.model import Condition, State
 from asrun.project import find_project
@@ -89,10 +90,14 @@ def serve(port: int, open_browser: bool) -> None:
 
 @click.command()
 @click.option("--allow-stale", is_flag=True, help="Accept stale records.")
-def check(allow_stale: bool) -> None:
+@click.option("--places", is_flag=True, help="Of a problem that is met in many places, name them all.")
+def check(allow_stale: bool, places: bool) -> None:
     """Check every value, claim and citation of every page and deck, without rendering the site."""
     from asrun import build as building
     from asrun.context import Context
 
-    cited = building.check(Context(find_project(), allow_stale=allow_stale))
+    try:
+        cited = building.check(Context(find_project(), allow_stale=allow_stale))
+    except Problems as problems:
+        raise AsrunError(problems.told(), exit_code=problems.exit_code) if places else problems from None
     out.print(f"{cited} values, claims and citations hold.")

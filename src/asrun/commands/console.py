@@ -123,6 +123,7 @@ _COLOURS = {
     State.STALE: "yellow",
     State.FAILED: "red",
     State.UNUSED: "dim",
+    State.BROKEN: "red",
 }
 
 

@@ -18,7 +18,7 @@ from asrun.formats import format_seconds, plural
 from asrun.model import RunName, Snippet, State
 from asrun.process import end_all
 from asrun.project import Project, find_project
-from asrun.snippet import find_snippet, list_snippets
+from asrun.snippet import cheapest_scale, find_snippet, survey
 from asrun.store import Store
 
 __all__ = ["run"]
@@ -71,16 +71,33 @@ def run(
     """
     project = find_project()
     store = Store(project)
-    snippets = [find_snippet(name, project) for name in names] if names else list_snippets(project)
+    broken: list[AsrunError] = []
+    if names:
+        snippets = [find_snippet(name, project) for name in names]
+    else:
+        surveyed = survey(project)
+        snippets, broken = list(surveyed.found.values()), list(surveyed.broken.values())
     if names or not labs:
         if on:
             runs = _run_there(project, store, snippets, scale, device, on, rerun=rerun)
         else:
-            chosen = [_chosen(snippet, scale, device, project, store) for snippet in snippets]
+            chosen = []
+            for snippet in snippets:
+                try:
+                    chosen.append(_chosen(snippet, scale, device, project, store))
+                except AsrunError as error:
+                    if names:
+                        raise
+                    broken.append(error)
             runs = [name for _, name in chosen]
             with progress() as tell:
                 one = partial(_run_one, project, store, tell, rerun=rerun, redraw=redraw, at_once=min(jobs, len(runs)))
-                _all(one, chosen, jobs)
+                try:
+                    _all(one, chosen, jobs)
+                except AsrunError as error:
+                    broken = [*(error.errors if isinstance(error, Problems) else [error]), *broken]
+        if broken:
+            raise broken[0] if len(broken) == 1 else Problems(broken)
         if bundle:
             pack(project, store, runs, bundle)
             out.print(f"[green]packed[/]  {plural(len(runs), 'record')} -> {bundle}")
@@ -122,7 +139,7 @@ def _run_there(
 
 
 def _scale(snippet: Snippet, wanted: str | None, project: Project) -> str:
-    scale = wanted or freshness.cheapest_scale(snippet, project)
+    scale = wanted or cheapest_scale(snippet, project)
     if scale not in snippet.scales:
         raise AsrunError(f"{snippet.name} has no scale {scale}", remedy=f"its SCALES are: {', '.join(snippet.scales)}")
     return scale

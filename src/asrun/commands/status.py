@@ -15,7 +15,7 @@ from asrun.errors import Exit
 from asrun.formats import format_seconds
 from asrun.model import Condition, State
 from asrun.project import find_project
-from asrun.snippet import find_snippet
+from asrun.snippet import find_snippet, survey
 from asrun.store import Store
 
 __all__ = ["status", "why"]
@@ -29,7 +29,7 @@ __all__ = ["status", "why"]
     help="Call a record stale that was made with other versions of Python or packages than there are here.",
 )
 def status(as_json: bool, strict_versions: bool) -> None:
-    """Show every record and its state: fresh, missing, stale, failed or unused.
+    """Show every record and its state: fresh, missing, stale, failed, unused, or broken: it cannot be read.
 
     Exits with 3 when a record is not fresh, so that a script can ask.
     """
@@ -38,10 +38,13 @@ def status(as_json: bool, strict_versions: bool) -> None:
     project = find_project()
     store = Store(project)
     found = freshness.conditions(project, store, drawn=True, strict_versions=strict_versions)
+    recorded = {run.snippet for run in found}
+    broken = {name: error for name, error in survey(project).broken.items() if name not in recorded}
     labs = {project.relative(path): notebook.condition(project, path) for path in notebook.list_notebooks(project)}
     if as_json:
         rows = [{"snippet": run.snippet, "scale": run.scale, "device": run.device} | _json(condition)
                 for run, condition in found.items()]  # fmt: skip
+        rows += [{"snippet": name} | _json(Condition(State.BROKEN, error.sentence)) for name, error in broken.items()]
         rows += [{"notebook": path} | _json(condition) for path, condition in labs.items()]
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
@@ -49,14 +52,19 @@ def status(as_json: bool, strict_versions: bool) -> None:
         for heading in ("snippet", "scale", "device", "state", "run", "took", "reason"):
             table.add_column(heading, overflow="fold")
         for name, condition in found.items():
-            made = record.provenance if (record := store.get(name)) else None
+            record = None if condition.state is State.BROKEN else store.get(name)
+            made = record.provenance if record else None
             when, took = (made.when[:10], format_seconds(made.seconds)) if made else ("", "")
             table.add_row(name.snippet, name.scale, name.device, state(condition), when, took, escape(condition.reason))
+        for broken_name, error in broken.items():
+            condition = Condition(State.BROKEN)
+            table.add_row(broken_name, "", "", state(condition), "", "", escape(error.sentence))
         for path, condition in labs.items():
             table.add_row(path, "", "", state(condition), "", "", escape(condition.reason))
         out.print(table)
     states = [condition.state for condition in (*found.values(), *labs.values())]
-    sys.exit(Exit.OK if all(state in (State.FRESH, State.UNUSED) for state in states) else Exit.STALE)
+    right = not broken and all(state in (State.FRESH, State.UNUSED) for state in states)
+    sys.exit(Exit.OK if right else Exit.STALE)
 
 
 def _json(condition: Condition) -> dict[str, str]:
@@ -76,7 +84,8 @@ def why(name: str) -> None:
         out.print(f"{run_name}: {state(condition)}")
         for reason in filter(None, condition.reason.split("; ")):
             out.print(f"    {reason}", markup=False)
-        if record := store.get(run_name):
+        record = None if condition.state is State.BROKEN else store.get(run_name)
+        if record:
             made = record.provenance
             versions = ", ".join(f"{package} {version}" for package, version in made.versions.items())
             out.print(f"    recorded {made.when} on {made.device}, in {format_seconds(made.seconds)}", markup=False)

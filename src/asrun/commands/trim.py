@@ -17,7 +17,7 @@ from asrun.errors import AsrunError
 from asrun.formats import describe, plural
 from asrun.model import RunName, State, Where
 from asrun.project import OPTIONS, Project, find_project
-from asrun.snippet import list_snippets
+from asrun.snippet import survey
 from asrun.store import Store
 
 __all__ = ["trim"]
@@ -38,7 +38,7 @@ def trim(dry_run: bool) -> None:
     .asrun/ the logs and notes of failed runs whose snippet, scale or notebook is gone. Every file is listed with its
     size. A file in the records folder that asrun does not know is left alone, and named.
 
-    `asrun status` shows these records as unused.
+    `asrun status` shows these records as unused. Those whose snippet cannot be read are left alone.
     """
     project = find_project()
     plan = _plan(project)
@@ -147,12 +147,14 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _cached(project: Project, labs: set[str] | None) -> Iterator[tuple[Path, str]]:
     """Find logs and notes of failed runs, and notebooks made ready to be published, that are of nothing there is."""
-    scales = {snippet.name: snippet.scales for snippet in list_snippets(project)}
+    surveyed = survey(project)
 
     def gone(run: RunName) -> str:
-        if run.snippet not in scales:
-            return f"there is no snippet {run.snippet} any more"
-        return "" if run.scale in scales[run.snippet] else f"there is no scale {run.scale} in {run.snippet} any more"
+        snippet = surveyed.found.get(run.snippet)
+        if snippet and run.scale in snippet.scales:
+            return ""
+        condition = freshness.without_snippet(run, surveyed)
+        return condition.reason if condition.state is State.UNUSED else ""
 
     for name, suffix in (("logs", ".txt"), ("failed", ".json"), ("labs", ".ipynb")):
         for file in _entries(project.cache / name):

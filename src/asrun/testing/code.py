@@ -33,7 +33,12 @@ class SnippetFile(pytest.File):
         scales = [scale for scale in reversed(context.project.scales) if scale in snippet.scales]
         scale = scales[0] if scales else next(iter(snippet.scales))
         item = SnippetItem.from_parent(self, name=f"runs at scale {scale}", snippet=snippet, scale=scale, error=None)
-        known = context.store.get(item.run_name)
+        try:
+            known = context.store.get(item.run_name)
+        except AsrunError as error:
+            item.error = error
+            yield item
+            return
         if known is None or known.provenance.seconds > CHEAP:
             item.add_marker(getattr(pytest.mark, SLOW))
         yield item

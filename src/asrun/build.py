@@ -42,13 +42,15 @@ def make_record(
     The values are stored before anything is drawn: a mistake in `plot` costs no training.
     """
     run = RunName(snippet.name, scale, device)
+    # Before the run: what is mended while it fails has not been tried.
+    tried = freshness.attempted(project, snippet, run)
     try:
         listener = partial(tell, str(run))
         record = runner.run_snippet(project, snippet, scale, device, listener, at_once=at_once)
     except AsrunError as error:
         # Where not even that can be written, the failure itself is still what is told.
         with contextlib.suppress(OSError):
-            freshness.note_failure(project, snippet, run, error)
+            freshness.note_failure(project, run, error, tried)
         raise
     freshness.forget_failure(project, run)
     store.put(record)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import importlib.util
 import json
+import os
 import signal
 import sys
 import time
@@ -19,8 +20,20 @@ from typing import Any
 
 from asrun import codec
 from asrun.errors import AsrunError
+from asrun.luck import Luck
 from asrun.observe import Calls
-from asrun.watch import Watch, device, end_with_parent, is_own, modules, take_standard_input, versions
+from asrun.warned import Warned
+from asrun.watch import (
+    Watch,
+    device,
+    end_with_parent,
+    is_own,
+    left_behind,
+    modules,
+    take_standard_input,
+    versions,
+    write,
+)
 
 __all__ = ["main"]
 
@@ -28,38 +41,52 @@ __all__ = ["main"]
 def main(request_file: str) -> int:
     """Serve one request; return the process's exit code."""
     request = json.loads(Path(request_file).read_text("utf-8"))
-    out, path = Path(request["out"]), Path(request["snippet"])
+    out, path, itself = Path(request["out"]), Path(request["snippet"]), os.getpid()
     end_with_parent(take_standard_input(), out)
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1, all_threads=True)
     calls = Calls(request["folders"])
     watch = Watch(request["folders"])
+    warned, luck = Warned(), Luck(watch.is_own)
     sys.path[:0] = request["folders"]
+    # As for `python snippets/NAME.py`: what was asked of asrun is not asked of the snippet.
+    sys.argv[:] = [str(path)]
     try:
         module = _load(path, calls)
         started = time.perf_counter()
         if request["do"] == "run":
-            values = codec.encode(module.run(**request["parameters"]))
-            seconds = time.perf_counter() - started
-            (out / "values.json").write_text(json.dumps(values), "utf-8")
+            result = module.run(**request["parameters"])
         else:
-            values, arrays = json.loads((out / "values.json").read_text("utf-8"))
-            (out / "figures.json").write_text(json.dumps(_draw(module, codec.decode(values, arrays))), "utf-8")
-            seconds = time.perf_counter() - started
+            result = _draw(module, codec.decode(*json.loads((out / "values.json").read_text("utf-8"))))
+        if os.getpid() != itself:
+            # A fork that came back from `run`, too: what it returns was not asked for.
+            return 0
+        if request["do"] == "run":
+            result = codec.encode(result)
+        seconds = time.perf_counter() - started
+        write(out / ("values.json" if request["do"] == "run" else "figures.json"), result)
         inside = [request["root"], *request["data"]]
         report = {
             "seconds": seconds,
             "opened": watch.data_files(inside),
             "absent": watch.absent_files(inside),
             "listed": watch.listed_folders(inside),
-            "variables": watch.variables,
-            "calls": calls.told(),
-            "modules": modules(request["folders"]),
-            "versions": versions(request["folders"]),
-        } | device()
-        (out / "report.json").write_text(json.dumps(report), "utf-8")
+        }
+        if request["do"] == "run":
+            own = modules(request["folders"])
+            report |= {
+                "variables": watch.variables(),
+                "calls": calls.told(),
+                "modules": own,
+                "versions": versions(request["folders"]),
+                "remarks": [*luck.told(own), *warned.told([request["root"], *request["data"]])],
+            } | device()
+        report["threads"], report["processes"] = left_behind()
+        write(out / "report.json", report)
     except (Exception, SystemExit) as error:
-        (out / "error.json").write_text(json.dumps(_failure(error, request["folders"])), "utf-8")
+        if os.getpid() != itself:
+            raise
+        write(out / "error.json", _failure(error, request["folders"]))
         return 1
     return 0
 

@@ -33,6 +33,7 @@ from asrun.model import Record, RunName, Snippet, Where
 from asrun.project import Project
 from asrun.remote import NEWS_EVERY, News, pack, unpack, work
 from asrun.runner import commit
+from asrun.snippet import find_snippet
 from asrun.store import Store
 
 __all__ = ["Cluster", "connect", "resources", "run_on"]
@@ -253,7 +254,8 @@ def _understood(sent: _Sent, job: _Job, outcome: dict[str, Any] | AsrunError) ->
         raise outcome
     if not isinstance(outcome.get("bundle"), str):
         error = _error_of(sent, job, outcome) or AsrunError(f"{job.run} came back without a record", remedy=_SAME)
-        freshness.note_failure(sent.here, job.snippet, job.run, error)
+        tried = freshness.attempted(sent.project, find_snippet(job.run.snippet, sent.project), job.run)
+        freshness.note_failure(sent.here, job.run, error, tried)
         raise error
     path, store = sent.folder / f"{job.run.snippet}-{job.run.scale}-{job.run.device}.tar.gz", Store(sent.project)
     try:

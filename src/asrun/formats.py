@@ -135,7 +135,7 @@ def format_seconds(seconds: float) -> str:
 
 def plural(count: int, noun: str) -> str:
     """Write a count with its noun: `1 run`, `3 runs`."""
-    many = {"quiz": "quizzes"}.get(noun, f"{noun}s")
+    many = {"quiz": "quizzes", "process": "processes"}.get(noun, f"{noun}s")
     return f"{count} {noun if count == 1 else many}"
 
 

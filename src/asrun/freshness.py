@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +11,24 @@ from typing import Any
 
 from asrun.errors import AsrunError
 from asrun.fingerprint import PassedBy, Sources, compare, merge, reach
-from asrun.key import ABSENT, ELSEWHERE, code, data_digest, folders, locate, plot_code, sources, variable_digest
+from asrun.key import (
+    ABSENT,
+    ELSEWHERE,
+    changed_variables,
+    code,
+    data_digest,
+    folders,
+    locate,
+    plot_code,
+    sources,
+)
 from asrun.model import Condition, Digests, Record, RunName, Snippet, State
 from asrun.project import Project
 from asrun.snippet import Survey, cheapest_scale, survey
 from asrun.store import Store, write_whole
 
 __all__ = [
+    "attempted",
     "conditions",
     "drawing_condition",
     "forget_failure",
@@ -146,11 +156,7 @@ def _record_condition(project: Project, snippet: Snippet, record: Record, read: 
             reasons.append(f"{name} was {before!r}, is {now!r}")
     reasons += compare(record.code, _code_now(project, snippet.path, record, read or sources(project)))
     reasons += changed_files(project, record.files)
-    reasons += [
-        f"the environment variable {name} changed"
-        for name, digest in record.environment.items()
-        if name not in project.harmless_variables and variable_digest(os.environ.get(name)) != digest
-    ]
+    reasons += changed_variables(project, record.environment, record.run.device)
     return Condition(State.STALE, "; ".join(reasons)) if reasons else Condition(State.FRESH)
 
 
@@ -226,9 +232,16 @@ def _note_path(project: Project, run: RunName) -> Path:
     return project.cache / "failed" / f"{run.snippet}-{run.scale}-{run.device}.json"
 
 
-def note_failure(project: Project, snippet: Snippet, run: RunName, error: AsrunError) -> None:
-    """Remember that a run failed, until its code or its parameters change or it succeeds."""
-    note = {"what": error.what.split("\n")[0]} | _attempted(project, snippet, run)
+def note_failure(project: Project, run: RunName, error: AsrunError, tried: dict[str, Any]) -> None:
+    """Remember that a run failed, until its code or its parameters change or it succeeds.
+
+    Arguments:
+        project: Whose run.
+        run: Which one.
+        error: Why it failed.
+        tried: What was `attempted`, as it was before the run: it may have been mended while that went on.
+    """
+    note = {"what": error.what.split("\n")[0]} | tried
     write_whole(_note_path(project, run), json.dumps(note).encode())
 
 
@@ -242,11 +255,11 @@ def _noted_failure(project: Project, snippet: Snippet, run: RunName) -> str:
     if not path.is_file():
         return ""
     note = json.loads(path.read_text("utf-8"))
-    same = all(note.get(name) == value for name, value in _attempted(project, snippet, run).items())
+    same = all(note.get(name) == value for name, value in attempted(project, snippet, run).items())
     return str(note["what"]) if same else ""
 
 
-def _attempted(project: Project, snippet: Snippet, run: RunName) -> dict[str, Any]:
+def attempted(project: Project, snippet: Snippet, run: RunName) -> dict[str, Any]:
     """Return what an author changes to mend a run that failed."""
     return {
         "code": code(project, snippet.path, "run"),

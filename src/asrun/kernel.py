@@ -16,7 +16,7 @@ from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 
 from asrun.observe import Calls
-from asrun.watch import Watch, device, end_with_parent, modules, versions
+from asrun.watch import Watch, device, end_with_parent, modules, versions, write
 
 __all__ = ["main"]
 
@@ -33,12 +33,12 @@ class _WatchedKernel(IPythonKernel):
             "opened": self.watch.data_files(inside),
             "absent": self.watch.absent_files(inside),
             "listed": self.watch.listed_folders(inside),
-            "variables": self.watch.variables,
+            "variables": self.watch.variables(),
             "calls": self.calls.told(),
             "modules": modules(folders),
             "versions": versions(folders, also=[self.shell.user_ns if self.shell else {}]),
         } | device()
-        Path(self.request["out"], "report.json").write_text(json.dumps(report), "utf-8")
+        write(Path(self.request["out"], "report.json"), report)
         return super().do_shutdown(restart)
 
 

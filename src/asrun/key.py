@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from asrun.fingerprint import PassedBy, Sources, file_digest, reach
@@ -11,8 +13,8 @@ from asrun.model import Digests, Snippet
 from asrun.project import Project
 
 __all__ = [
-    "ABSENT", "ELSEWHERE", "code", "data_digest", "data_digests", "folders", "locate", "plot_code", "sources",
-    "unreached", "variable_digest", "variable_digests",
+    "ABSENT", "ELSEWHERE", "changed_variables", "code", "data_digest", "data_digests", "folders", "given_to_all",
+    "locate", "plot_code", "sources", "unreached", "variable_digest", "variable_digests",
 ]  # fmt: skip
 
 ELSEWHERE = "…/"
@@ -120,12 +122,82 @@ def _portable(project: Project, path: Path) -> str | None:
     return ELSEWHERE + path.name
 
 
-def variable_digest(value: str | None) -> str:
-    """Return a digest of an environment variable's value: it may be a secret, and a record is for everyone."""
-    return "not set" if value is None else hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+SET, NOT_SET = "set", "not set"
+"""What stands in the place of a variable's digest: that it had a value, which is nobody's business, or had none."""
+
+_ASSETS = Path(__file__).parent / "assets"
 
 
-def variable_digests(project: Project, variables: dict[str, str | None]) -> Digests:
-    """Take digests of the environment variables that decide a result: those that name data folders do not."""
-    free = {*project.data_variables, *project.harmless_variables}
-    return {name: variable_digest(value) for name, value in sorted(variables.items()) if name not in free}
+def given_to_all(device: str) -> dict[str, str]:
+    """Return the environment variables that every run has, whatever whoever starts it has: they decide nothing.
+
+    All runs draw and hash in the same way, and have GPUs only on cuda.
+    """
+    given = {
+        "MATPLOTLIBRC": str(_ASSETS / "matplotlibrc"),
+        "MPLBACKEND": "agg",
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",
+    }
+    return given | {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else given
+
+
+def variable_digest(name: str, value: str | None) -> str:
+    """Return a digest of an environment variable's value; of one that may be a secret, only whether it is set.
+
+    A record is for everyone, and whoever has the digest of a short secret finds the secret by trying.
+    """
+    if value is None:
+        return NOT_SET
+    if _is_secret(name, value):
+        return SET
+    return hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+_SECRET = re.compile(
+    r"(KEY|KEYS|TOKEN|SECRET|SECRETS|PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|CREDENTIAL|CREDENTIALS|COOKIE|COOKIES|AUTH|JWT"
+    r"|WEBHOOK|DSN)$"
+    r"|^(AUTHORIZATION|AUTHENTICATION|BEARER|CRED|CREDS|OTP|PAT|PIN|PRIVATE|SALT|SESSION|SESSIONID|SIGNATURE)$"
+)
+_WITH_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]+@")
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Whether nobody should know a variable's value, as it looks: `API_KEY`, or an address with a password."""
+    if name in ("PWD", "OLDPWD"):
+        return False
+    words = re.split(r"[^A-Z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper())
+    return any(map(_SECRET.search, words)) or _WITH_PASSWORD.search(value) is not None
+
+
+def variable_digests(project: Project, names: Iterable[str], device: str) -> Digests:
+    """Take digests of the environment variables that decide a result, as they are where the run was started.
+
+    Those that name data folders do not, nor those that every run has.
+
+    Arguments:
+        project: Whose code asked for them.
+        names: What it asked for.
+        device: The device class of the run.
+    """
+    free = {*project.data_variables, *project.harmless_variables, *given_to_all(device)}
+    return {name: variable_digest(name, os.environ.get(name)) for name in sorted({*names} - free)}
+
+
+def changed_variables(project: Project, digests: Digests, device: str) -> list[str]:
+    """Say which environment variables are not as they were when a run asked for them."""
+    free = {*project.harmless_variables, *given_to_all(device)}
+    return [
+        f"the environment variable {name} changed"
+        for name, digest in digests.items()
+        if name not in free and not _is_as_before(name, digest)
+    ]
+
+
+def _is_as_before(name: str, digest: str) -> bool:
+    value = os.environ.get(name)
+    if value is None or digest in (SET, NOT_SET):
+        return digest == (NOT_SET if value is None else SET)
+    # Earlier records have digests of what looks like a secret, too.
+    return digest == hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:16]

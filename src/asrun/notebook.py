@@ -30,7 +30,7 @@ from asrun.definitions import tree_digest
 from asrun.errors import AsrunError
 from asrun.fingerprint import Observed, PassedBy, Reading, compare, merge, reach
 from asrun.ipynb import Document
-from asrun.key import data_digests, unreached, variable_digest, variable_digests
+from asrun.key import changed_variables, data_digests, unreached, variable_digests
 from asrun.model import Condition, Digests, State, Where
 from asrun.project import Project
 from asrun.store import alone_in, write_whole
@@ -39,6 +39,8 @@ __all__ = ["condition", "execute", "executed", "list_notebooks", "run_downloaded
 
 REMEDY = "run it: asrun run --labs"
 MEND = "mend it, then: asrun run --labs"
+_DEVICE = "cpu"
+"""Where notebooks are executed: for readers, who may have no GPU."""
 CHECK = "check"
 """The tag of cells whose printed output must be the same for every reader."""
 
@@ -77,6 +79,7 @@ def execute(project: Project, path: Path, listener: Callable[[str], None]) -> Pa
     cells = _cells(name, document)
     with _joined(path, name, document) as entry:
         reading = Reading(entry, _ALL, folders=project.sources, root=project.root)
+    tried = _attempted(project, cells | _named(reading.reached()))
     given = [os.environ.get(variable) for variable in project.data_variables]
     data = [Path(os.path.abspath(folder)) for folder in given if folder]
     try:
@@ -84,7 +87,7 @@ def execute(project: Project, path: Path, listener: Callable[[str], None]) -> Pa
                                       minutes=project.minutes, listener=listener,
                                       log=project.cache / "logs" / f"{path.stem}.txt")  # fmt: skip
     except AsrunError as error:
-        note = {"what": error.what.split("\n")[0]} | _attempted(project, cells | _named(reading.reached()))
+        note = {"what": error.what.split("\n")[0]} | tried
         # Where not even that can be written, the failure itself is still what is told.
         with contextlib.suppress(OSError):
             _write(_note(project, path), json.dumps(note).encode())
@@ -115,7 +118,7 @@ def _key(project: Project, cells: dict[str, Digests], reading: Reading, report: 
     return {
         "code": cells | merge(_named(reached), unreached(project, reading.entered(), report["modules"])),
         "files": data_digests(project, report),
-        "environment": variable_digests(project, report["variables"]),
+        "environment": variable_digests(project, report["variables"], _DEVICE),
         "passed_by": passed_by.functions,
         "not_imported": passed_by.modules,
         "reached_otherwise": passed_by.reached_otherwise,
@@ -164,11 +167,7 @@ def _record_condition(project: Project, path: Path) -> Condition:
     key = told["key"]
     reasons = compare(key["code"], _code_now(project, path, key))
     reasons += freshness.changed_files(project, key["files"])
-    reasons += [
-        f"the environment variable {variable} changed"
-        for variable, digest in key.get("environment", {}).items()
-        if variable not in project.harmless_variables and variable_digest(os.environ.get(variable)) != digest
-    ]
+    reasons += changed_variables(project, key.get("environment", {}), _DEVICE)
     return Condition(State.STALE, "; ".join(reasons)) if reasons else Condition(State.FRESH)
 
 

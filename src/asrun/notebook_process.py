@@ -119,11 +119,9 @@ def run(
 
 
 def _of_the_world(report: dict[str, Any], scratch: Path) -> dict[str, Any]:
-    """Return a report without what is of the run alone: files in its own folder, variables that every run sets."""
+    """Return a report without what is of the run alone: files in its own folder."""
     for kind in ("opened", "absent", "listed"):
         report[kind] = [path for path in report[kind] if not Path(path).is_relative_to(scratch)]
-    variables = report["variables"].items()
-    report["variables"] = {name: value for name, value in variables if os.environ.get(name) == value}
     return report
 
 

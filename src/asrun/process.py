@@ -1,41 +1,38 @@
 """Starts a snippet in a child process and follows it to its end; what it prints last tells why it failed or hung.
 
-Everything that the child started is ended with it.
+Everything that the child started is ended with it. Once it has reported, nothing takes its result away any more.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asrun.errors import AsrunError
-from asrun.key import folders
+from asrun.follow import Follow, Listener
+from asrun.formats import plural
+from asrun.key import folders, given_to_all
+from asrun.leftovers import MARK, Started, end
 from asrun.model import RunName, Snippet, Where
 from asrun.project import Project
+from asrun.terminal import as_line
 
-__all__ = [
-    "KEPT_LINES", "Follow", "Limits", "Listener", "end", "end_all", "environment", "failed", "group_alive", "start",
-]  # fmt: skip
+if TYPE_CHECKING:
+    import psutil
 
-Listener = Callable[[str], None]
-"""Is called with whatever the running snippet printed last."""
+__all__ = ["Limits", "Listener", "end_all", "environment", "no_room", "start", "write"]
 
-ASSETS = Path(__file__).parent / "assets"
-
-KEPT_LINES = 20
-"""How many of the last lines that a failed snippet printed are shown."""
+GRACE = 2.0
+"""Seconds that a process has to end after it has reported: values are there, and what still goes on decides nothing."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +51,8 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEX
 
 def environment(device: str, threads: int | None = None) -> dict[str, str]:
     """Return the environment of the child process: the same drawing and hashing everywhere, and GPUs only on cuda."""
-    environment = os.environ | {
-        "MATPLOTLIBRC": str(ASSETS / "matplotlibrc"),
-        "MPLBACKEND": "agg",
-        "PYTHONHASHSEED": "0",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONIOENCODING": "utf-8",
-    }
-    if device == "cpu":
-        environment["CUDA_VISIBLE_DEVICES"] = ""
-    if threads:
-        environment |= dict.fromkeys(_THREADS, str(threads))
-    return environment
+    given = os.environ | given_to_all(device)
+    return given | dict.fromkeys(_THREADS, str(threads)) if threads else given
 
 
 def start(
@@ -77,7 +64,13 @@ def start(
     request: dict[str, Any],
     limits: Limits,
 ) -> tuple[str, dict[str, Any]]:
-    """Start the child process, follow it to its end, and return what it printed and its report."""
+    """Start the child process, follow it to its end, and return what it printed and its report.
+
+    What the report says under "remarks" is what whoever reads the record should know.
+
+    Raises:
+        AsrunError: when it ends without a report, or takes more than it may.
+    """
     request |= {
         "snippet": str(snippet.path),
         "root": str(project.root),
@@ -85,77 +78,150 @@ def start(
         "data": [os.path.abspath(os.environ[name]) for name in project.data_variables if os.environ.get(name)],
         "out": str(out),
     }
-    (out / "request.json").write_text(json.dumps(request), "utf-8")
-    process = subprocess.Popen(
-        # Safe path: the project's folder is no place to import from, as it is none for `python snippets/NAME.py`.
-        [sys.executable, "-P", "-m", "asrun.child", str(out / "request.json")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=project.root,
-        env=environment(run.device, limits.threads),
-        start_new_session=True,
-    )
-    follow = Follow(process, listener)
-    _running.add(process)
+    write(out / "request.json", json.dumps(request), run)
     try:
-        _wait(process, follow, limits, run, project, Where(project.relative(snippet.path)))
+        process = subprocess.Popen(
+            # Safe path: the project's folder is no place to import from, as it is none for `python snippets/NAME.py`.
+            [sys.executable, "-P", "-m", "asrun.child", str(out / "request.json")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=project.root,
+            env=environment(run.device, limits.threads) | {MARK: out.name},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise AsrunError(
+            f"{run} cannot be started: {error.strerror or error}",
+            remedy="there may be too many processes, or too little memory: end some, then run it again",
+        ) from error
+    follow, started = Follow(process, listener), Started(process, out.name)
+    _running.add(started)
+    try:
+        told = (out / "report.json", out / "error.json")
+        _wait(started, follow, limits, run, project, Where(project.relative(snippet.path)), told)
+        report = _told(out / "report.json")
+        remarks = _settle(started, report, GRACE if any(map(Path.exists, told)) else 0.0)
     except BaseException:
-        end(process)
+        end(started)
         raise
     finally:
-        _running.discard(process)
-    follow.join(1.0)
-    # A process that the snippet left behind may still hold the pipe open; it is ended first, and the rest read then.
-    end(process)
+        _running.discard(started)
+    # What held the pipes open has ended.
     follow.join(30.0)
-    if report := _told(out / "report.json"):
-        # What asrun itself handed over is no data, nor is what the run has deleted since.
-        own = os.path.abspath(out)
-        for kind, still in (("opened", os.path.isfile), ("listed", os.path.isdir), ("absent", os.path.abspath)):
-            report[kind] = [path for path in report[kind] if still(path) and not Path(path).is_relative_to(own)]
-        return follow.printed(), report
-    raise failed(project, snippet, run, process.returncode, out, follow)
+    if not report:
+        raise failed(project, snippet, run, process.returncode, out, follow)
+    # What asrun itself handed over is no data, nor is what the run has deleted since.
+    own = os.path.abspath(out)
+    for kind, still in (("opened", os.path.isfile), ("listed", os.path.isdir), ("absent", os.path.abspath)):
+        report[kind] = [path for path in report[kind] if still(path) and not Path(path).is_relative_to(own)]
+    return follow.printed(), report | {"remarks": [*report.get("remarks", ()), *remarks]}
 
 
-_running: set[subprocess.Popen[bytes]] = set()
-"""Processes that were started and not yet seen to end."""
+def write(file: Path, text: str, run: RunName) -> None:
+    """Write what a run is given.
+
+    Raises:
+        AsrunError: when there is no room for it.
+    """
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise no_room(run, error) from error
+
+
+def no_room(run: RunName, error: OSError) -> AsrunError:
+    """Say that a run has no folder for what it and asrun tell each other."""
+    return AsrunError(
+        f"{run} cannot be run: {error.strerror or error}",
+        remedy="make room for temporary files, or name another folder for them: TMPDIR=/another/folder asrun …",
+    )
+
+
+def _settle(started: Started, report: dict[str, Any] | None, grace: float) -> list[str]:
+    """End what a run has left behind, after a while in which it may end by itself; say what that was."""
+    process, remarks = started.process, []
+    if report:
+        started.note((pid, began) for pid, began in report["processes"])
+    until = time.monotonic() + grace
+    while ((goes_on := process.poll() is None) or (left := started.left())) and time.monotonic() < until:
+        time.sleep(0.05)
+    if goes_on:
+        threads = report["threads"] if report else 0
+        what = f"{plural(threads, 'thread')} behind" if threads else "something behind that went on when Python ended"
+        remarks.append(f"it left {what}; that was ended")
+        left = started.left()
+    elif process.returncode < 0:
+        remarks.append(f"it was killed by {_signal(-process.returncode)} after it had returned what is recorded")
+    if left:
+        names = ", ".join(sorted({name for each in left if (name := as_line(_name(each)))}))
+        remarks.append(f"it left {plural(len(left), 'process')} behind ({names}); that was ended")
+    if goes_on or left:
+        end(started)
+    return remarks
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except Exception:
+        return ""
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+_running: set[Started] = set()
+"""What was started and not yet seen to end."""
 
 
 def end_all() -> None:
     """End whatever runs: for whoever started runs in several threads, and is interrupted."""
-    for process in list(_running):
-        end(process)
+    for started in list(_running):
+        end(started)
 
 
 def _wait(
-    process: subprocess.Popen[bytes], follow: Follow, limits: Limits, run: RunName, project: Project, where: Where
+    started: Started, follow: Follow, limits: Limits, run: RunName, project: Project, where: Where, told: Sequence[Path]
 ) -> None:
-    """Wait until a process ends, and no longer than it may take."""
+    """Wait until a process ends or has reported, and no longer than it may take."""
     until = time.monotonic() + limits.seconds
-    while True:
+    process, looked = started.process, 0.0
+    while not any(map(Path.exists, told)):
         with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=min(1.0, max(0.01, until - time.monotonic())))
+            process.wait(timeout=min(0.2, max(0.01, until - time.monotonic())))
             return
-        if time.monotonic() >= until:
+        now = time.monotonic()
+        if now >= until:
             follow.dump_stack()
             raise AsrunError(
-                f"{run} did not end within {limits.seconds / 60:g} minutes, and was stopped{follow.hung_at(project)}"
-                f"{follow.last_lines()}",
+                f"{run} did not end within {limits.seconds / 60:g} minutes, and was stopped"
+                f"{_hung_at(follow, project)}{follow.last_lines()}",
                 where=where,
                 remedy="make it faster, or allow more: "
                 f'NEEDS = {{"minutes": {{"{run.scale}": {2 * limits.seconds / 60:g}}}}}',
             )
+        if now - looked < 1.0:
+            continue
+        looked = now
         used = _memory(process.pid)
         if used > limits.memory:
             follow.dump_stack()
             raise AsrunError(
                 f"{run} took {used / 1e9:.3g} GB of memory, and was stopped at {limits.memory / 1e9:.3g} GB"
-                f"{follow.hung_at(project)}{follow.last_lines()}",
+                f"{_hung_at(follow, project)}{follow.last_lines()}",
                 where=where,
                 remedy="make it smaller, or allow more where there is more: "
                 f'NEEDS = {{"memory": {{"{run.scale}": {2 * limits.memory / 1e9:.2g}}}}} (in GB)',
             )
+
+
+def _hung_at(follow: Follow, project: Project) -> str:
+    return follow.hung_at(folders(project), project.relative)
 
 
 def _memory(pid: int) -> int:
@@ -184,13 +250,13 @@ def failed(project: Project, snippet: Snippet, run: RunName, code: int, out: Pat
     """Say why a snippet's process ended without a report, and keep its traceback."""
     where, error = Where(project.relative(snippet.path)), _told(out / "error.json")
     if not error:
-        killed = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        killed = f"was killed by {_signal(-code)}" if code < 0 else f"ended with exit code {code}"
         return AsrunError(
             f"{run} {killed} before it could report{follow.last_lines()}",
             where=where,
             remedy="it may have needed more memory than there is: try a smaller scale"
             if code == -signal.SIGKILL
-            else f"see it happen: python {project.relative(snippet.path)}",
+            else f"see it happen: {_by_hand(project, snippet)}",
         )
     # Half of a surrogate pair can be raised, but neither printed nor written.
     error["what"] = error["what"].encode("utf-8", "backslashreplace").decode()
@@ -200,7 +266,7 @@ def failed(project: Project, snippet: Snippet, run: RunName, code: int, out: Pat
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(error["traceback"] + "\n" + "\n".join(follow.tail), "utf-8", "backslashreplace")
     except OSError as reason:
-        remedy = f"the traceback could not be kept ({reason.strerror}); see it happen: python {where.path}"
+        remedy = f"the traceback could not be kept ({reason.strerror}); see it happen: {_by_hand(project, snippet)}"
     if error["place"]:
         where = Where(project.relative(error["place"]["file"]), error["place"]["line"])
     return AsrunError(
@@ -210,95 +276,7 @@ def failed(project: Project, snippet: Snippet, run: RunName, code: int, out: Pat
     )
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process and everything it started: politely, then not."""
-    if not hasattr(os, "killpg"):
-        process.kill()
-        process.wait()
-        return
-    for sign, patience in ((signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
-        try:
-            os.killpg(process.pid, sign)
-        except (ProcessLookupError, PermissionError):
-            break
-        until = time.monotonic() + patience
-        while time.monotonic() < until and group_alive(process):
-            time.sleep(0.02)
-        if not group_alive(process):
-            break
-    process.wait()
-
-
-def group_alive(process: subprocess.Popen[bytes]) -> bool:
-    """Is anything of the process and what it started still there?"""
-    process.poll()
-    try:
-        os.killpg(process.pid, 0)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
-
-
-class Follow:
-    """Reads what a process prints while it runs: lines for the record, and the latest text for whoever watches."""
-
-    def __init__(self, process: subprocess.Popen[bytes], listener: Listener):
-        self.process, self.listener = process, listener
-        self.tail: deque[str] = deque(maxlen=KEPT_LINES)
-        self._out: list[bytes] = []
-        self._stack: list[str] = []
-        self._dumping = False
-        self._threads = [
-            threading.Thread(target=self._read, args=(stream, keep), daemon=True)
-            for stream, keep in ((process.stdout, True), (process.stderr, False))
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def _read(self, stream: Any, keep: bool) -> None:
-        pending = b""
-        while chunk := stream.read1(65536):
-            if keep:
-                self._out.append(chunk)
-            # A progress bar rewrites its line with carriage returns: each rewrite is news, the last one stays.
-            *parts, pending = re.split(rb"(?<=[\r\n])", pending + chunk)
-            for part in parts:
-                text = part.decode("utf-8", "replace").strip("\r\n")
-                if self._dumping and not keep:
-                    self._stack.append(text)
-                elif text.strip():
-                    if part.endswith(b"\n"):
-                        self.tail.append(text)
-                    self.listener(text)
-        if pending.strip():
-            self.tail.append(pending.decode("utf-8", "replace").strip())
-
-    def printed(self) -> str:
-        return b"".join(self._out).decode("utf-8", "replace").replace("\r\n", "\n").strip("\n")
-
-    def join(self, patience: float) -> None:
-        """Wait until everything that was printed is read, but not for ever."""
-        until = time.monotonic() + patience
-        for thread in self._threads:
-            thread.join(timeout=max(0.0, until - time.monotonic()))
-
-    def dump_stack(self) -> None:
-        """Ask the process where it is: faulthandler answers on standard error."""
-        self._dumping = True
-        if hasattr(signal, "SIGUSR1"):
-            self.process.send_signal(signal.SIGUSR1)
-            time.sleep(0.5)
-
-    def hung_at(self, project: Project) -> str:
-        """Name the innermost frame of the project's own code, from the stack that was dumped."""
-        for line in self._stack:
-            match = re.match(r'\s*File "(.+)", line (\d+) in (.+)', line)
-            if match and any(Path(match[1]).is_relative_to(folder) for folder in folders(project)):
-                return f"; it was at {project.relative(match[1])}:{match[2]}, in {match[3]}"
-        return ""
-
-    def last_lines(self) -> str:
-        lines = [line for line in self.tail if line.strip()]
-        if not lines:
-            return "\n    It printed nothing."
-        return "\n    The last it printed:\n" + "\n".join(f"    | {line[:160]}" for line in lines[-8:])
+def _by_hand(project: Project, snippet: Snippet) -> str:
+    """Return what to type to run a snippet with plain Python, which looks for modules next to it and no further."""
+    sources = os.pathsep.join(project.relative(folder) for folder in project.sources if folder.is_dir())
+    return f"{f'PYTHONPATH={sources} ' if sources else ''}python {project.relative(snippet.path)}"

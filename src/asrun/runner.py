@@ -18,9 +18,10 @@ from typing import Any
 from asrun import codec, needs
 from asrun.errors import AsrunError
 from asrun.fingerprint import Observed, PassedBy, Reading, merge
+from asrun.follow import forgiving
 from asrun.key import data_digests, folders, plot_code, unreached, variable_digests
 from asrun.model import Figure, Provenance, Record, RunName, Snippet, Where
-from asrun.process import Limits, Listener, start
+from asrun.process import Limits, Listener, no_room, start, write
 from asrun.project import Project
 
 try:
@@ -82,25 +83,51 @@ def _own_gpu(device: str, listener: Listener) -> Iterator[None]:
     if device != "cuda" or fcntl is None:
         yield
         return
-    with (Path(tempfile.gettempdir()) / "asrun-gpu.lock").open("w") as lock:
+    try:
+        lock = os.open(_gpu_lock(), os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    except OSError:
+        # What stands there belongs to somebody else: to take turns is a courtesy, and no reason not to run.
+        yield
+        return
+    try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             listener("waits for the GPU, on which another run is going on")
             fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:
+            # Some file systems have no locks.
+            pass
         yield
+    finally:
+        os.close(lock)
+
+
+def _gpu_lock() -> Path:
+    """Return the file that one user's runs lock in turn: nobody else can open what another user has made."""
+    return Path(tempfile.gettempdir()) / f"asrun-gpu-{os.getuid()}.lock"
 
 
 @contextmanager
 def _scratch(run: RunName) -> Iterator[Path]:
     """Make a folder in which a run and asrun tell each other what they have to."""
     try:
-        with tempfile.TemporaryDirectory(prefix="asrun-") as folder:
-            yield Path(folder)
+        # What a run left in it, and goes on writing there, is deleted as far as that can be done.
+        folder = tempfile.TemporaryDirectory(prefix="asrun-", ignore_cleanup_errors=True)
     except OSError as error:
+        raise no_room(run, error) from error
+    with folder as path:
+        yield Path(path)
+
+
+def _answer(file: Path, run: RunName) -> Any:
+    """Read what a run came to, which it wrote before it reported."""
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise AsrunError(
-            f"{run} cannot be run: {error.strerror or error}",
-            remedy="make room for temporary files, or name another folder for them: TMPDIR=/another/folder asrun …",
+            f"what {run} came to cannot be read any more ({type(error).__name__})",
+            remedy="something deletes or changes temporary files: is it the snippet? Then run it again",
         ) from error
 
 
@@ -121,14 +148,14 @@ def run_snippet(
         AsrunError: when it raises, does not end, or returns what cannot be recorded.
         KeyboardInterrupt: after everything it started has been ended.
     """
-    run = RunName(snippet.name, scale, device)
+    run, listener = RunName(snippet.name, scale, device), forgiving(listener)
     # Digests are taken before the run: an edit while it trains must leave the record stale, not wrong.
     reading = Reading(snippet.path, "run", folders=folders(project), root=project.root)
     with _scratch(run) as out, _own_gpu(device, listener):
         request = {"do": "run", "parameters": snippet.scales[scale]}
         allowed = limits(snippet, scale, project, at_once=at_once)
         printed, report = start(project, snippet, run, out, listener, request, allowed)
-        values = codec.decode(*json.loads((out / "values.json").read_text("utf-8")))
+        values = codec.decode(*_answer(out / "values.json", run))
     if report["device_class"] != device:
         raise AsrunError(
             f"{run} used the {report['device_class']} instead",
@@ -149,10 +176,11 @@ def run_snippet(
         files=data_digests(project, report),
         plot_code={},
         plot_files={},
-        environment=variable_digests(project, report["variables"]),
+        environment=variable_digests(project, report["variables"], device),
         passed_by=passed_by.functions,
         not_imported=passed_by.modules,
         reached_otherwise=passed_by.reached_otherwise,
+        remarks=tuple(report["remarks"]),
         provenance=Provenance(
             when=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             seconds=round(report["seconds"], 2),
@@ -176,10 +204,10 @@ def redraw(project: Project, snippet: Snippet, record: Record, listener: Listene
     """Return a record with its figures drawn anew from its values: nothing is trained."""
     before = plot_code(project, snippet)
     with _scratch(record.run) as out:
-        (out / "values.json").write_text(json.dumps(codec.encode(record.values)), "utf-8")
+        write(out / "values.json", json.dumps(codec.encode(record.values)), record.run)
         allowed = replace(limits(snippet, record.run.scale, project), seconds=project.minutes * 60)
         _, report = start(project, snippet, record.run, out, listener, {"do": "plot"}, allowed)
-        drawn = json.loads((out / "figures.json").read_text("utf-8"))
+        drawn = _answer(out / "figures.json", record.run)
     where = Where(project.relative(snippet.path))
     if not drawn:
         raise AsrunError("plot drew nothing", where=where, remedy="return a Matplotlib figure, or a dict of them")

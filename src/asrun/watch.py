@@ -1,8 +1,9 @@
-"""What a child process can tell of itself: the files it opens, the modules it imports, the device it uses."""
+"""What a child process can tell of itself: the files it opens, the modules it imports, what it leaves behind."""
 
 from __future__ import annotations
 
-import importlib.metadata
+import contextlib
+import json
 import os
 import platform
 import shutil
@@ -12,10 +13,16 @@ import tempfile
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
-__all__ = ["Watch", "device", "end_with_parent", "is_own", "modules", "take_standard_input", "versions"]
+from asrun.installed import versions_of
+from asrun.variables import Variables
+
+__all__ = [
+    "Watch", "device", "end_with_parent", "is_own", "left_behind", "modules", "take_standard_input", "versions",
+    "write",
+]  # fmt: skip
 
 
 class Watch:
@@ -32,19 +39,15 @@ class Watch:
         self.opened: set[str] = set()
         self.listed: set[str] = set()
         self.absent: set[str] = set()
-        self.variables: dict[str, str | None] = {}
         self._written: set[str] = set()
         self._folders, self._namespace = tuple(folders), namespace
-        # As it was given: what the run sets itself decides nothing.
-        self._environment = dict(os.environ)
         sys.addaudithook(self._hook)
-        if self._folders or namespace is not None:
-            self._watch_environment()
+        self._variables = Variables(self.is_own) if self._folders or namespace is not None else None
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and isinstance(arguments[0], (str, bytes, os.PathLike)):
             path, flags = os.path.abspath(os.fsdecode(arguments[0])), arguments[2]
-            if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR):
+            if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR) and not _may_be_read(path, flags):
                 self._written.add(path)
             elif path in self._written:
                 # Its own work, read again, is not what decides a result.
@@ -60,25 +63,15 @@ class Watch:
             if isinstance(folder, (str, bytes, os.PathLike)):
                 self.listed.add(os.path.abspath(os.fsdecode(folder)))
 
-    def _watch_environment(self) -> None:
-        kind = type(os.environ)
-        original = kind.__getitem__
-
-        def watched(environment: Any, name: Any) -> Any:
-            if isinstance(name, str) and name not in self.variables and self._asked_by_project():
-                self.variables[name] = self._environment.get(name)
-            return original(environment, name)
-
-        kind.__getitem__ = watched  # type: ignore[method-assign]
-
-    def _asked_by_project(self) -> bool:
-        """Whether the nearest frame that is not a part of `os.environ` itself is one of the project's own code."""
-        frame = sys._getframe(2)
-        while frame.f_back and Path(frame.f_code.co_filename).name in _MAPPINGS:
-            frame = frame.f_back
+    def is_own(self, frame: FrameType) -> bool:
+        """Whether code of the project's own is executed in a frame."""
         if self._namespace is not None and frame.f_globals is self._namespace:
             return True
         return is_own(frame.f_code.co_filename, self._folders)
+
+    def variables(self) -> list[str]:
+        """List the environment variables that the project's own code asked for."""
+        return self._variables.names() if self._variables else []
 
     def data_files(self, inside: Iterable[str] = ()) -> list[str]:
         """List what was opened and is data: not Python's own files, not code, not the system's.
@@ -117,8 +110,10 @@ class Watch:
         )
 
 
-_MAPPINGS = {"os.py", "<frozen os>", "_collections_abc.py", "<frozen _collections_abc>"}
-"""Files, or frozen modules, in which `os.environ` is written."""
+def _may_be_read(path: str, flags: int) -> bool:
+    """Whether what is opened for writing was there before, stays, and may be read: `np.memmap` opens all like that."""
+    new = os.O_TRUNC | os.O_EXCL
+    return bool(flags & os.O_RDWR) and not flags & new and os.path.isfile(path)
 
 
 def _importing() -> bool:
@@ -168,6 +163,38 @@ def end_with_parent(descriptor: int, scratch: Path | None = None) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
+def left_behind() -> tuple[int, list[tuple[int, float]]]:
+    """Return how many threads would keep this process from ending, and the processes that it started and are there.
+
+    Each process is told by its number and the time at which it began.
+    """
+    threads = [each for each in threading.enumerate() if not each.daemon and each is not threading.main_thread()]
+    told = Path(f"/proc/{os.getpid()}/task")
+    if told.is_dir():
+        # A look that costs nothing, since most runs start none.
+        try:
+            if not any((task / "children").read_text() for task in told.iterdir()):
+                return len(threads), []
+        except OSError:
+            pass
+    # Imported here: it takes a while to load.
+    import psutil
+
+    processes = []
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                processes.append((child.pid, child.create_time()))
+    return len(threads), processes
+
+
+def write(file: Path, what: Any) -> None:
+    """Write a JSON file so that whoever waits for it finds all of it, or nothing."""
+    part = file.with_name(f"{file.name}.part")
+    part.write_text(json.dumps(what), "utf-8")
+    part.replace(file)
+
+
 def modules(folders: list[str]) -> list[str]:
     """List the files of the project's own modules that are loaded."""
     files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
@@ -196,11 +223,10 @@ def versions(folders: list[str], also: Iterable[dict[str, Any]] = ()) -> dict[st
         for value in list(namespace.values()):
             name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
             used.add(str(name).partition(".")[0])
-    found = {"python": platform.python_version()}
-    packages = importlib.metadata.packages_distributions()
-    for name in sorted(used - sys.stdlib_module_names):
-        for package in packages.get(name, ())[:1]:
-            found[package.lower()] = importlib.metadata.version(package)
+    # What stands for no module, and what is the project's own, is nothing that was installed.
+    loaded = {name for name in used - sys.stdlib_module_names if name in sys.modules} - {"__main__", "__mp_main__"}
+    foreign = {name for name in loaded if not is_own(str(getattr(sys.modules[name], "__file__", "")), folders)}
+    found = {"python": platform.python_version()} | versions_of(foreign)
     torch = sys.modules.get("torch")
     if torch and torch.version.cuda:
         found["cuda"] = torch.version.cuda

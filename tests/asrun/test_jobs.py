@@ -184,7 +184,7 @@ def test_a_gpu_has_one_run_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr(runner.tempfile, "gettempdir", lambda: str(tmp_path))
     told = []
     with runner._own_gpu("cuda", told.append):
-        lock = (tmp_path / "asrun-gpu.lock").open("w")
+        lock = runner._gpu_lock().open("w")
         with pytest.raises(BlockingIOError):
             runner.fcntl.flock(lock, runner.fcntl.LOCK_EX | runner.fcntl.LOCK_NB)
     runner.fcntl.flock(lock, runner.fcntl.LOCK_EX | runner.fcntl.LOCK_NB)

@@ -1,0 +1,98 @@
+"""Ends a process and all that it started, also what made a session of its own, or whose parent is gone.
+
+Whatever a run starts inherits an environment variable that names the run: it is found wherever it has gone. What was
+given another environment is found among the children of the run, as long as its parents are there.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
+
+__all__ = ["MARK", "Started", "end"]
+
+MARK = "ASRUN_RUN"
+"""The environment variable that says to which run a process belongs."""
+
+
+class Started:
+    """What a run has started, and is still there.
+
+    Arguments:
+        process: The run's own process.
+        mark: What `MARK` is in its environment.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], mark: str):
+        self.process, self._mark = process, mark
+        self._known: set[psutil.Process] = set()
+
+    def note(self, processes: Iterable[tuple[int, float]] = ()) -> None:
+        """Remember the children that there are, and others by their number and the time at which they began."""
+        # Imported here: a build that runs nothing has no need of it.
+        import psutil
+
+        with suppress(psutil.Error):
+            self._known |= set(psutil.Process(self.process.pid).children(recursive=True))
+        for pid, began in processes:
+            with suppress(psutil.Error):
+                if (each := psutil.Process(pid)).create_time() == began:
+                    self._known.add(each)
+
+    def left(self) -> list[psutil.Process]:
+        """List what is there besides the run's own process."""
+        import psutil
+
+        found = {each for each in psutil.process_iter() if self._is_of_the_run(each)} | self._known
+        return [each for each in found if each.pid != self.process.pid and _goes_on(each)]
+
+    def _is_of_the_run(self, process: psutil.Process) -> bool:
+        import psutil
+
+        try:
+            if hasattr(os, "getpgid") and os.getpgid(process.pid) == self.process.pid:
+                return True
+            return process.environ().get(MARK) == self._mark
+        except (psutil.Error, OSError):
+            # What belongs to other people, who do not let us look, is none of this run's.
+            return False
+
+
+def _goes_on(process: psutil.Process) -> bool:
+    import psutil
+
+    with suppress(psutil.Error):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def end(started: Started) -> None:
+    """End a process and everything that it started: politely, then not."""
+    import psutil
+
+    process = started.process
+    started.note()
+    for sign, patience in ((signal.SIGTERM, 2.0), (getattr(signal, "SIGKILL", signal.SIGTERM), 5.0)):
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, sign)
+        elif process.poll() is None:
+            process.kill()
+        for each in started.left():
+            with suppress(psutil.Error, OSError):
+                each.send_signal(sign)
+        until = time.monotonic() + patience
+        # Looked for anew each time: what is asked to end may start something else before it does.
+        while (goes_on := process.poll() is None or bool(started.left())) and time.monotonic() < until:
+            time.sleep(0.05)
+        if not goes_on:
+            break
+    process.wait()

@@ -1,0 +1,100 @@
+"""Notes which environment variables the project's own code asks for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+__all__ = ["Variables"]
+
+_KEPT = 16
+"""Walks through the environment that are remembered at once."""
+
+
+class Variables:
+    """Notes variables that are asked for by name, through `os.environ` and `os.environb`, from now on.
+
+    A copy of the whole environment asks for nothing: what another process is given, or what a dict holds, is not what
+    decides a result. It is known by that: every name that somebody walks by is looked up. Of a walk on which only some
+    are, those count.
+
+    Arguments:
+        is_own: Whether code of the project's own is executed in a frame.
+    """
+
+    def __init__(self, is_own: Callable[[FrameType], bool]):
+        self._is_own = is_own
+        self._asked: set[str] = set()
+        self._walks: deque[_Walk] = deque()
+        self._data: Any = os.environ._data  # type: ignore[attr-defined]
+        kind = type(os.environ)
+        getitem, iterate = kind.__getitem__, kind.__iter__
+
+        def watched(environment: Any, name: Any) -> Any:
+            self._note(environment, name)
+            return getitem(environment, name)
+
+        def walked(environment: Any) -> Iterator[Any]:
+            # The walk begins with the first step, and is made of the very objects that are handed out.
+            walk = _Walk() if environment._data is self._data else None
+            if walk:
+                self._begin(walk)
+            for name in iterate(environment):
+                if walk:
+                    walk.passed[id(name)] = name
+                yield name
+
+        kind.__getitem__ = watched  # type: ignore[method-assign]
+        kind.__iter__ = walked  # type: ignore[method-assign]
+
+    def names(self) -> list[str]:
+        """List what was asked for by name."""
+        while self._walks:
+            self._end(self._walks.popleft())
+        return sorted(self._asked)
+
+    def _note(self, environment: Any, name: Any) -> None:
+        if not isinstance(name, (str, bytes)) or environment._data is not self._data:
+            return
+        known = os.fsdecode(name)
+        if known in self._asked or not self._asked_by_project():
+            return
+        for walk in self._walks:
+            if walk.passed.get(id(name)) is name:
+                walk.asked.add(id(name))
+                return
+        self._asked.add(known)
+
+    def _begin(self, walk: _Walk) -> None:
+        self._walks.append(walk)
+        if len(self._walks) > _KEPT:
+            self._end(self._walks.popleft())
+
+    def _end(self, walk: _Walk) -> None:
+        if len(walk.asked) < len(walk.passed):
+            self._asked |= {os.fsdecode(walk.passed[each]) for each in walk.asked}
+
+    def _asked_by_project(self) -> bool:
+        """Whether the nearest frame that is not a part of `os.environ` itself is one of the project's own code."""
+        frame = sys._getframe(3)
+        while frame.f_back and Path(frame.f_code.co_filename).name in _MAPPINGS:
+            frame = frame.f_back
+        return self._is_own(frame)
+
+
+class _Walk:
+    """Names that were handed out one after the other, and those of them that were looked up."""
+
+    def __init__(self) -> None:
+        # By identity: a program that thinks of a name itself has another object than the one that it was handed.
+        self.passed: dict[int, str | bytes] = {}
+        self.asked: set[int] = set()
+
+
+_MAPPINGS = {"os.py", "<frozen os>", "_collections_abc.py", "<frozen _collections_abc>"}
+"""Files, or frozen modules, in which `os.environ` is written."""

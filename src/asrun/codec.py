@@ -6,16 +6,27 @@ import hashlib
 import json
 import math
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from asrun.conversions import conversion, kind
 from asrun.errors import AsrunError
+from asrun.measure import check_axes
 
-__all__ = ["decode", "dumps", "encode", "plain", "seal"]
+__all__ = ["DEEPEST", "decode", "dumps", "encode", "plain", "seal"]
 
 _DTYPE = re.compile(r"bool|u?int(?:8|16|32|64)|float(?:16|32|64)|[<>](?:[iu][248]|f[248])")
 _EMPTY_SHAPE = re.compile(r"\d{1,8}(?:x\d{1,8}){1,31}", re.ASCII)
+DEEPEST = 100
+"""How deep lists and objects of a record may be nested; whatever handles one calls itself once or more a level."""
+_AROUND = 8
+"""Levels of a record around its values, and to spare."""
+_LONGEST_NUMBER = 10_000
+"""Bits of a whole number: Python reads no more than 4,300 digits."""
+_SHOWN = 80
+"""Characters of a name or a place that a message shows."""
 _LARGEST_EMPTY = 10_000_000
 """How many elements the axes of an array without elements may span: what is averaged over the others has as many."""
 
@@ -27,60 +38,122 @@ def encode(result: Any) -> tuple[dict[str, Any], dict[str, str]]:
         The values, and the dtype of everything that was an array (or a number that JSON has no word for), by path.
 
     Raises:
-        AsrunError: for anything that is not made of dicts, lists, strings, numbers, booleans, None and NumPy arrays.
+        AsrunError: for anything that is not made of dicts, lists, strings, numbers, booleans, None and NumPy arrays:
+            with its place, what it is, and what to type in its place.
     """
     if not isinstance(result, dict):
         raise AsrunError(
-            f"run returned {_kind(result)}, which cannot be recorded",
+            f"run returned {kind(result)}, which cannot be recorded",
             remedy='return a dict that gives each thing measured a name: return {"error": error}',
         )
-    arrays: dict[str, str] = {}
-    return {key: _encode(value, _step("", key), arrays) for key, value in result.items()}, arrays
+    encoder = _Encoder()
+    try:
+        values = encoder.encode(result, "", DEEPEST - _AROUND)
+    except _Unrecorded as found:
+        path, value = found.args
+        raise _refused(_place(result, path), value) from None
+    check_axes(result)
+    return values, encoder.arrays
 
 
-def _step(path: str, key: Any) -> str:
+class _Unrecorded(Exception):
+    """Something in a result cannot be recorded: its path and itself."""
+
+
+class _Encoder:
+    """Encodes one result, and remembers what was an array."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, str] = {}
+
+    def encode(self, value: Any, path: str, deeper: int) -> Any:
+        if isinstance(value, dict):
+            if not deeper:
+                raise _Unrecorded(path, _TOO_DEEP)
+            within, encoded = f"{path}." if path else "", {}
+            for key, item in value.items():
+                name = _key(path, key)
+                encoded[name] = self.encode(item, within + name, deeper - 1)
+            return encoded
+        if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+            if not deeper:
+                raise _Unrecorded(path, _TOO_DEEP)
+            return [self.encode(item, f"{path}.{index}", deeper - 1) for index, item in enumerate(value)]
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            # Of an enumeration of words, the word itself.
+            return str.__str__(value)
+        if isinstance(value, (int, np.integer)) and not isinstance(value, (np.bool_, np.timedelta64)):
+            if (number := int(value)).bit_length() > _LONGEST_NUMBER:
+                raise _Unrecorded(path, value)
+            return number
+        if isinstance(value, float) and math.isfinite(value):
+            return float(value)
+        # Other kinds of arrays mean more than their numbers: a mask, a unit, another product.
+        if type(value) in (np.ndarray, np.memmap) or isinstance(value, (np.generic, float)):
+            array = np.asarray(value)
+            if array.dtype.kind in "biuf" and array.dtype.itemsize <= 8:
+                # The shape of an array without elements is not in its brackets.
+                shape = f" {'x'.join(map(str, array.shape))}" if array.ndim > 1 and not array.size else ""
+                self.arrays[path] = str(array.dtype) + shape
+                return _list(array)
+        raise _Unrecorded(path, value)
+
+
+_TOO_DEEP = object()
+
+
+def _key(path: str, key: Any) -> str:
     if not isinstance(key, str) or not key or "." in key:
-        raise AsrunError(
-            f"the result{f'[{path}]' if path else ''} has a key that cannot be recorded: {key!r}",
-            remedy="keys are strings without dots; make a list or an array of what you counted by number",
-        )
-    return f"{path}.{key}" if path else key
+        raise _Unrecorded(path, _Key(key))
+    return str.__str__(key)
 
 
-def _encode(value: Any, path: str, arrays: dict[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _encode(item, _step(path, key), arrays) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_encode(item, f"{path}.{index}", arrays) for index, item in enumerate(value)]
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    if isinstance(value, (int, np.integer)) and not isinstance(value, np.bool_):
-        return int(value)
-    if isinstance(value, float) and math.isfinite(value):
-        return float(value)
-    if isinstance(value, np.ma.MaskedArray):
-        # Its hidden numbers would come to light: they are whatever they happen to be.
-        raise AsrunError(
-            f"the result has something that cannot be recorded: {path} is a masked array",
-            remedy="fill it: array.filled(numpy.nan)",
+@dataclass(frozen=True)
+class _Key:
+    """A key that cannot be recorded."""
+
+    key: Any
+
+
+def _place(result: Any, path: str) -> str:
+    """Write a path as Python does: `error.by_class[3]`."""
+    written = ""
+    for step in path.split(".") if path else ():
+        if isinstance(result, dict):
+            result = result[step]
+            written += f".{step}" if written else step
+        else:
+            result = result[int(step)]
+            written += f"[{step}]"
+    return written if written.isprintable() else ascii(written)[1:-1]
+
+
+def _refused(place: str, value: Any) -> AsrunError:
+    if value is _TOO_DEEP:
+        start = place if len(place) <= _SHOWN else f"{place[:_SHOWN]}…"
+        return AsrunError(
+            f"the result has something that cannot be recorded: {start} is nested deeper than "
+            f"{DEEPEST - _AROUND} levels",
+            remedy="make it flatter: give each of its parts a name of its own, or return an array",
         )
-    if isinstance(value, (np.ndarray, np.generic, float)):
-        array = np.asarray(value)
-        if array.dtype.kind in "biuf" and array.dtype.itemsize <= 8:
-            # The shape of an array without elements is not in its brackets.
-            shape = f" {'x'.join(map(str, array.shape))}" if array.ndim > 1 and not array.size else ""
-            arrays[path] = str(array.dtype) + shape
-            return _list(array)
-    raise AsrunError(
-        f"the result has something that cannot be recorded: {path} is {_kind(value)}",
-        remedy="a result is made of numbers, strings, lists, dicts and NumPy arrays of numbers"
-        + ("; call .detach().cpu().numpy() on a tensor" if type(value).__module__.startswith("torch") else ""),
+    if isinstance(value, _Key):
+        told = repr(value.key) if len(repr(value.key)) <= _SHOWN else f"{repr(value.key)[:_SHOWN]}…"
+        remedy = "keys are strings without dots"
+        if not isinstance(value.key, str):
+            name = place or "result"
+            remedy += f": {{str(key): value for key, value in {name}.items()}}" if name.isidentifier() else ""
+            remedy += "; or make a list or an array of what you counted by number"
+        elif "." in value.key:
+            remedy += f': key.replace(".", "_") makes {value.key.replace(".", "_")!r:.{_SHOWN}}'
+        return AsrunError(f"{place or 'the result'} has a key that cannot be recorded: {told}", remedy=remedy)
+    what = kind(value)
+    if isinstance(value, int):
+        what = f"a whole number of more than {_LONGEST_NUMBER} bits"
+    return AsrunError(
+        f"the result has something that cannot be recorded: {place} is {what}", remedy=conversion(value, place)
     )
-
-
-def _kind(value: Any) -> str:
-    name = type(value).__name__
-    return "None" if value is None else f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def _list(array: np.ndarray) -> Any:
@@ -132,7 +205,7 @@ def _array(value: Any, told: str) -> Any:
 
 def plain(value: Any) -> Any:
     """Return a decoded value with its arrays as nested lists."""
-    return _encode(value, "value", {})
+    return _Encoder().encode(value, "value", DEEPEST)
 
 
 def seal(value: Any, dtypes: dict[str, str]) -> str:

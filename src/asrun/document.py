@@ -15,16 +15,14 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
+from asrun.codec import DEEPEST
 from asrun.errors import AsrunError
 from asrun.figure import sanitise_svg
 from asrun.model import Provenance
 
-__all__ = ["DEEPEST", "SCHEMA", "check_drawing", "read"]
+__all__ = ["SCHEMA", "check_drawing", "read"]
 
 SCHEMA = 1
-
-DEEPEST = 100
-"""How deep lists and objects may be nested; whatever handles a record calls itself once or more a level."""
 
 _LONGEST_LINE = 10_000
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from asrun.errors import AsrunError, did_you_mean
 
-__all__ = ["SEED", "Measure", "UnknownLabel", "from_record"]
+__all__ = ["SEED", "Measure", "UnknownLabel", "check_axes", "from_record"]
 
 SEED = "seed"
 """The axis over which a value has a spread."""
@@ -175,17 +175,63 @@ def from_record(values: dict[str, Any], path: list[str], text: str, source: Any)
     if named is None:
         # An array that names an axis is its own label; any other one is known by position alone.
         named = [path[-1]] if array.ndim == 1 else [f"axis{at}" for at in range(array.ndim)]
-    named = [named] if isinstance(named, str) else list(named)
-    if len(set(named)) < len(named):
-        raise AsrunError(f"the snippet of {text} names an axis twice: {', '.join(named)}")
-    if len(named) != array.ndim:
-        raise AsrunError(f"{text} has {array.ndim} axes, but its snippet names {len(named)}: {', '.join(named)}")
+    named = _axes(named, text, array.ndim)
     labels = {}
     for axis, length in zip(named, array.shape, strict=True):
         label = within.get(axis, values.get(axis))
         if label is not None and np.shape(label) == (length,):
             labels[axis] = np.asarray(label)
     return Measure(array, tuple(named), labels, frozenset([source]), text)
+
+
+_EXAMPLE = 'write them as {"axes": {"error": ["drop", "seed"]}}: for each value, the names of its axes in their order'
+
+
+def _axes(named: Any, text: str, count: int) -> list[str]:
+    """Check the names of a value's axes; one may stand alone."""
+    names = [named] if isinstance(named, str) else named
+    if not isinstance(names, (list, tuple)) or not all(isinstance(each, str) for each in names):
+        raise AsrunError(f"the axes of {text} are not a list of names: {_shown(named)}", remedy=_EXAMPLE)
+    if odd := [each for each in names if not each or not each.isprintable()]:
+        raise AsrunError(f"an axis of {text} has no name that can be written: {ascii(odd[0])[:80]}", remedy=_EXAMPLE)
+    if len(set(names)) < len(names):
+        raise AsrunError(f"the snippet of {text} names an axis twice: {_shown(names)}")
+    if len(names) != count:
+        raise AsrunError(f"{text} has {count} axes, but its snippet names {len(names)}: {_shown(names)}")
+    return list(names)
+
+
+def _shown(value: Any) -> str:
+    told = ", ".join(value) if isinstance(value, list) and all(isinstance(each, str) for each in value) else repr(value)
+    told = told if told.isprintable() else ascii(told)
+    return told if len(told) <= 80 else f"{told[:79]}…"
+
+
+def check_axes(values: dict[str, Any]) -> None:
+    """Refuse a result whose axes no page could read: a run is the best time to say so.
+
+    Raises:
+        AsrunError: naming the value whose axes they are.
+    """
+    if "axes" in values:
+        _check_axes(values["axes"], values, "")
+
+
+def _check_axes(axes: Any, values: dict[str, Any], inside: str) -> None:
+    if not isinstance(axes, dict):
+        about = f"axes.{inside.rstrip('.')}" if inside else "axes"
+        raise AsrunError(f"{about} must name axes by value, and is {_shown(axes)}", remedy=_EXAMPLE)
+    for name, named in axes.items():
+        text = f"{inside}{name}"
+        if name not in values or (name == "axes" and not inside):
+            raise AsrunError(
+                f"axes names {_shown(text)}, and the result has no such value",
+                remedy=did_you_mean(name, [each for each in values if each != "axes"], otherwise="take it out of axes"),
+            )
+        if isinstance(values[name], dict):
+            _check_axes(named, values[name], f"{text}.")
+        else:
+            _axes(named, text, np.ndim(_array(values[name], text)))
 
 
 def _array(value: Any, text: str) -> np.ndarray:

@@ -149,14 +149,14 @@ class Thing:
         (Thing(), "x is a Thing"),
         ({1, 2}, "x is a set"),
         (1 + 2j, "x is a complex"),
-        (np.array([1j]), "x is a ndarray"),
+        (np.array([1j]), "x is an array of complex128"),
         (b"bytes", "x is a bytes"),
-        (np.array(["a"]), "x is a ndarray"),
-        (np.array([None]), "x is a ndarray"),
+        (np.array(["a"]), "x is an array of <U1"),
+        (np.array([None]), "x is an array of object"),
         (np.datetime64("2020-01-01"), "x is a datetime64"),
-        (np.zeros(2, dtype=[("a", "i4")]), "x is a ndarray"),
+        (np.zeros(2, dtype=[("a", "i4")]), "x is an array of fields"),
         (np.ma.masked_array([1, 2], mask=[0, 1]), "x is a masked array"),
-        ([1, {"a": [2, b""]}], "x.1.a.1 is a bytes"),
+        ([1, {"a": [2, b""]}], "x[1].a[1] is a bytes"),
         (iter([1]), "x is a list_iterator"),
         (len, "x is a builtin_function_or_method"),
         (range(3), "x is a range"),
@@ -176,7 +176,7 @@ def test_numbers_that_would_lose_digits_are_refused():
 @pytest.mark.parametrize("key", [1, 0.5, None, ("a",), "", "a.b", "."])
 def test_keys_that_no_page_could_name_are_refused(key):
     assert repr(key) in raised(codec.encode, {key: 1})
-    assert f"result[y.0] has a key that cannot be recorded: {key!r}" in raised(codec.encode, {"y": [{key: 1}]})
+    assert f"y[0] has a key that cannot be recorded: {key!r}" in raised(codec.encode, {"y": [{key: 1}]})
 
 
 @pytest.mark.parametrize("result", [None, 1, [1], "text", np.zeros(3)])
@@ -187,8 +187,7 @@ def test_only_a_dict_is_a_result(result):
 def test_a_list_that_contains_itself_does_not_hang():
     loop: list = []
     loop.append(loop)
-    with pytest.raises(RecursionError):
-        codec.encode({"x": loop})
+    assert "is nested deeper than" in raised(codec.encode, {"x": loop})
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 4), (0, 0)])

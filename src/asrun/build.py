@@ -134,7 +134,7 @@ def prepare(project: Project, *, beside: bool = False) -> None:
     """
     place.check_site(project, beside=beside)
     with _only_one(project):
-        publish.mend(project.site, project.relative(project.site))
+        publish.mend(_target(project))
 
 
 def build(context: Context, *, beside: bool = False, notice: publish.Notice = lambda text: None) -> tuple[Path, int]:
@@ -154,21 +154,25 @@ def build(context: Context, *, beside: bool = False, notice: publish.Notice = la
         AsrunError: when anything is wrong; the old site is untouched then.
     """
     project = context.project
-    site, shown = project.site, project.relative(project.site)
+    target = _target(project)
     place.check_site(project, beside=beside)
-    with _only_one(project), publish.aside(site, shown) as new:
+    with _only_one(project), publish.aside(target) as new:
         try:
             cited = _checked(context, new)
         except OSError as error:
             raise _unrendered(error, project, new) from error
-        publish.publish(new, site, shown, made_before=place.site_made_before(site), notice=notice)
-    return site, cited
+        publish.publish(new, target, notice)
+    return project.site, cited
+
+
+def _target(project: Project) -> publish.Target:
+    return publish.Target(project.site, project.relative(project.site), place.site_made_before)
 
 
 def _unrendered(error: OSError, project: Project, folder: Path) -> AsrunError:
     """Return what is told of a file that stopped the rendering: one of the site's, or one that was read for it."""
     if publish.is_about_writing(error, folder):
-        return publish.unwritable(error, project.relative(project.site))
+        return publish.unwritable(error, _target(project))
     so = "the last good site is as it was"
     if not isinstance(error.filename, str):
         return AsrunError(f"the site cannot be rendered ({error})", remedy=f"mend that, then build again; {so}")
@@ -282,7 +286,7 @@ def _only_one(project: Project) -> Iterator[None]:
         project.cache.mkdir(parents=True, exist_ok=True)
         lock = (project.cache / "build.lock").open("w")
     except OSError as error:
-        raise publish.unwritable(error, project.relative(project.site)) from error
+        raise publish.unwritable(error, _target(project)) from error
     with lock:
         try:
             import fcntl

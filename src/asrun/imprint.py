@@ -3,8 +3,8 @@
     {"made by": "asrun", "files": {"index.html": "9f86d081884c7d65", …}}
 
 It is a file like any other of a site, and not a hidden one, since tools that carry sites from one place to another
-leave hidden files out. A mark may come from anywhere, a branch that others push to among them: names in it are only ever
-looked up, and never followed.
+leave hidden files out. A mark may come from anywhere, a branch that others push to among them: names in it are only
+ever looked up, and never followed.
 """
 
 from __future__ import annotations

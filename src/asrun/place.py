@@ -56,7 +56,7 @@ def site_made_before(folder: Path) -> bool:
 def read_by(project: Project) -> list[ReadFrom]:
     """List what is read of a project."""
     found = [
-        ReadFrom(project.root, "the project", may_hold=True),
+        ReadFrom(project.root, "the project itself", may_hold=True),
         ReadFrom(project.docs, "the pages"),
         ReadFrom(project.snippets, "the snippets"),
         ReadFrom(project.records, "the records"),

@@ -22,6 +22,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from asrun import imprint
@@ -29,101 +30,112 @@ from asrun.errors import AsrunError
 from asrun.imprint import MARK, Contents
 from asrun.model import Where
 
-__all__ = ["Notice", "aside", "is_about_writing", "mend", "publish", "unwritable"]
+__all__ = ["Notice", "Target", "aside", "is_about_writing", "mend", "publish", "unwritable"]
 
 STAGE = ".asrun-publishing"
 _INSIDE = ".asrun-new-"
 _NEW, _OWNED = "site", "owned.json"
 
+_AS_IT_WAS = "what was published last is as it was"
+
 Notice = Callable[[str], None]
 """Is told what an author should know of a folder that was published."""
 
 
-@contextlib.contextmanager
-def aside(folder: Path, shown: str) -> Iterator[Path]:
-    """Make an empty folder for what `publish` is to put into a folder's place, and clear it away afterwards.
+@dataclass(frozen=True)
+class Target:
+    """A folder to publish to."""
 
-    Arguments:
-        folder: The folder to publish to. A symbolic link is followed.
-        shown: What messages call it.
+    folder: Path
+    """A symbolic link is followed."""
+    shown: str
+    """What messages call it."""
+    made_before: Callable[[Path], bool]
+    """Whether a folder without a mark was made by a version of asrun that left none."""
+    what: str = "the site"
+
+    @property
+    def real(self) -> Path:
+        return Path(os.path.realpath(self.folder))
+
+
+@contextlib.contextmanager
+def aside(target: Target) -> Iterator[Path]:
+    """Make an empty folder for what `publish` is to put into a target's place, and clear it away afterwards.
 
     Raises:
         AsrunError: when nothing can be written there.
     """
-    folder = _real(folder)
-    with _told(shown):
-        mend(folder, shown)
-        made = _make_aside(folder)
+    with _told(target):
+        mend(target)
+        made = _make_aside(target.real)
         (made / _NEW).mkdir()
     with _held(made):
         try:
             yield made / _NEW
         finally:
             with suppress(OSError):
-                _discard(made, folder)
+                _discard(made, target.real)
 
 
-def mend(folder: Path, shown: str) -> None:
+def mend(target: Target) -> None:
     """Finish what was being published when it was interrupted, and clear away what was being made.
 
     Raises:
         AsrunError: when it cannot be finished.
     """
-    folder = _real(folder)
+    folder = target.real
     beside = folder.parent.glob(f"{glob.escape(_prefix(folder))}*")
     for left in [*beside, *folder.glob(f"{_INSIDE}*"), folder / STAGE]:
         with _held(left) as free:
             if not free:
                 # Its maker is at work.
                 continue
-            with _told(shown):
+            with _told(target):
                 if left.name == STAGE:
-                    _move_in(folder, shown)
+                    _move_in(target)
                 else:
                     _discard(left, folder)
 
 
-def publish(new: Path, folder: Path, shown: str, *, made_before: bool, notice: Notice = lambda text: None) -> None:
+def publish(new: Path, target: Target, notice: Notice = lambda text: None) -> None:
     """Put a finished folder, which `aside` made, in the place of another.
 
     Arguments:
         new: The finished folder.
-        folder: Where it is to be. A symbolic link is followed.
-        shown: What messages call it.
-        made_before: Whether a folder there without a mark was made by a version of asrun that left none.
+        target: Where it is to be.
         notice: Is told of what stays though a reader might take it for a part of what is published.
 
     Raises:
         AsrunError: when something that asrun did not make is in the way, or it cannot be written; what was published
             before is as it was then.
     """
-    folder = _real(folder)
-    with _told(shown):
+    folder = target.real
+    with _told(target):
         files = imprint.write_mark(new)
         if not folder.exists():
             os.chmod(new, 0o755)
             os.rename(new, folder)
             return
-        contents = imprint.examine(folder, files, made_before=made_before)
+        contents = imprint.examine(folder, files, made_before=target.made_before(folder))
         if _changed_places(new, folder, contents):
             return
         if conflicts := _conflicts(folder, files, contents.owned):
             raise AsrunError(
-                f"{_names(conflicts)} in {shown} did not come from asrun, and is in the way of what is to be written there",
-                where=Where(shown),
-                remedy="move it away, or rename the page that it is in the way of; what was published before is as it was",
+                f"what is to be written there is kept out by what asrun did not make: {_names(conflicts)}",
+                where=Where(target.shown),
+                remedy="move it away, or rename the page whose place it has; what was published before is as it was",
             )
         # Whoever finishes this must know what may be replaced: no longer to be seen once it has begun.
         (new.parent / _OWNED).write_text(json.dumps(dict(contents.owned)), "utf-8")
         _bring_in(new.parent, folder)
-    with _held(folder / STAGE), _told(shown, "it was replaced in part, and the next time that is finished"):
-        _move_in(folder, shown)
+    with _held(folder / STAGE), _told(target, "it was replaced in part, and the next time that is finished"):
+        _move_in(target)
     if contents.doubtful:
-        notice(f"{_names(contents.doubtful)} in {shown} may be of an earlier publication, and stays: delete it if so")
-
-
-def _real(folder: Path) -> Path:
-    return Path(os.path.realpath(folder))
+        notice(
+            f"{_names(contents.doubtful)} in {target.shown} may be of an earlier publication, and stays: "
+            "delete it if nobody needs it"
+        )
 
 
 def _prefix(folder: Path) -> str:
@@ -207,15 +219,17 @@ def _discard(made: Path, folder: Path) -> None:
         shutil.rmtree(made, ignore_errors=True)
         return
     now = imprint.read_mark(folder) or {}
-    for name in list(imprint.entries(inside, hidden=True)):
+    for name in [each for each in imprint.entries(inside, hidden=True) if each != MARK]:
         path = inside / name
-        if name == MARK or (name in listed and (name in now or imprint.digest(path) == listed[name])):
+        if _is_emptied(name, listed) or (name in listed and (name in now or imprint.digest(path) == listed[name])):
             _remove(path, inside)
         elif not os.path.lexists(folder / name) and not _obstacles(folder, name):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.rename(path, folder / name)
             _prune(path.parent, inside)
     (made / _OWNED).unlink(missing_ok=True)
+    # Last, since it says what may go.
+    _remove(inside / MARK, inside)
     with suppress(OSError):
         inside.rmdir()
         made.rmdir()
@@ -239,11 +253,12 @@ def _bring_in(made: Path, folder: Path) -> None:
                 raise
 
 
-def _move_in(folder: Path, shown: str) -> None:
+def _move_in(target: Target) -> None:
     """Move what is staged into its place, and clear away what asrun published before and does not any more.
 
     It may have been begun before: what is staged no longer is in its place.
     """
+    folder = target.real
     stage = folder / STAGE
     new, files = stage / _NEW, imprint.read_mark(stage / _NEW)
     if files is not None:
@@ -251,16 +266,17 @@ def _move_in(folder: Path, shown: str) -> None:
         left = {name: files[name] for name in imprint.entries(new, hidden=True) if name in files}
         if conflicts := _conflicts(folder, left, owned):
             raise AsrunError(
-                f"{_names(conflicts)} came into {shown} while it was being published",
-                where=Where(shown),
-                remedy="move it away, and build again",
+                f"what was to be written there is kept out by what came meanwhile: {_names(conflicts)}",
+                where=Where(target.shown),
+                remedy="move it away, then try again",
             )
         # Pages come after what they show, and the first page last.
         for name in sorted(left, key=lambda name: (name.endswith(".html"), -name.count("/"), name)):
             _put(new / name, folder / name, folder)
         for name in list(imprint.entries(folder)):
             # Looked up among what is there, not there what a file says.
-            if name not in files and owned.get(name) and imprint.digest(folder / name) == owned[name]:
+            unchanged = owned.get(name) and imprint.digest(folder / name) == owned[name]
+            if name not in files and (unchanged or _is_emptied(name, owned)):
                 _remove(folder / name, folder)
         _put(new / MARK, folder / MARK, folder)
     shutil.rmtree(stage, ignore_errors=True)
@@ -307,6 +323,11 @@ def _remove(path: Path, folder: Path) -> None:
     _prune(path.parent, folder)
 
 
+def _is_emptied(name: str, listed: Mapping[str, str]) -> bool:
+    """Whether something is a folder that files were in which are gone."""
+    return name.endswith("/") and any(each.startswith(name) for each in listed)
+
+
 def _prune(inner: Path, folder: Path) -> None:
     with suppress(OSError):
         while inner != folder:
@@ -325,7 +346,7 @@ def _conflicts(folder: Path, files: Mapping[str, str], owned: Mapping[str, str])
         path = folder / name
         if obstacles:
             found.update(obstacles)
-        elif not os.path.lexists(path) or name == MARK:
+        elif not os.path.lexists(path) or (name == MARK and imprint.read_mark(folder) is not None):
             continue
         elif _is_folder(path):
             if not name.endswith("/"):
@@ -354,12 +375,12 @@ def _names(names: list[str]) -> str:
     return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")
 
 
-def unwritable(error: OSError, shown: str, so: str = "the last good site is as it was") -> AsrunError:
-    """Return what is told where a folder cannot be published."""
+def unwritable(error: OSError, target: Target, so: str = "") -> AsrunError:
+    """Return what is told where something cannot be written to a target."""
     return AsrunError(
-        f"the site cannot be written ({error})",
-        where=Where(shown),
-        remedy=f"make room or give leave to write there, then build again; {so}",
+        f"{target.what} cannot be written ({error})",
+        where=Where(target.shown),
+        remedy=f"make room or give leave to write there, then try again; {so or _AS_IT_WAS}",
     )
 
 
@@ -372,8 +393,8 @@ def is_about_writing(error: OSError, folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _told(shown: str, so: str = "the last good site is as it was") -> Iterator[None]:
+def _told(target: Target, so: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise unwritable(error, shown, so) from error
+        raise unwritable(error, target, so) from error

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import glob
 import logging
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from asrun import freshness, notebook, runner
+from asrun import freshness, notebook, place, publish, runner
 from asrun.context import Context
 from asrun.errors import AsrunError, Problems
 from asrun.fingerprint import Sources
@@ -25,10 +20,7 @@ from asrun.project import Project
 from asrun.snippet import survey
 from asrun.store import Store
 
-__all__ = ["Telling", "bring_up_to_date", "build", "check", "draw", "make_record", "serve", "serve_folder", "swap"]
-
-OLD = "old"
-"""What the last good site is called while a new one takes its place, where that takes two steps."""
+__all__ = ["Telling", "bring_up_to_date", "build", "check", "draw", "make_record", "prepare", "serve", "serve_folder"]
 
 Telling = Callable[[str, str], None]
 """Is told what is happening: a name (`drop_rate (quick, cpu)`), and news of it."""
@@ -157,10 +149,32 @@ def _sound(context: Context, pages: Iterable[Read]) -> int:
     return sum(len(page.citations) for page in pages)
 
 
-def build(context: Context) -> tuple[Path, int]:
-    """Render the site from records alone, next to the old one, and put it in the old one's place.
+def prepare(project: Project, *, beside: bool = False) -> None:
+    """Make sure, before hours of runs and not after them, that the site may be put where it is to be.
+
+    A publication that was interrupted is finished.
+
+    Arguments:
+        project: The project.
+        beside: Whether the folder may hold files that asrun did not make, which stay.
+
+    Raises:
+        AsrunError: when it may not; nothing is changed then.
+    """
+    place.check_site(project, beside=beside)
+    with _only_one(project):
+        publish.mend(_target(project))
+
+
+def build(context: Context, *, beside: bool = False, notice: publish.Notice = lambda text: None) -> tuple[Path, int]:
+    """Render the site from records alone, aside, and put it in the old one's place.
 
     Every page is checked on the way: it is converted once, for both.
+
+    Arguments:
+        context: What pages may cite.
+        beside: Whether the folder may hold files that asrun did not make, which stay.
+        notice: Is told of what stays there though a reader might take it for a part of the site.
 
     Returns:
         Where the site is, and how many values, claims and citations its pages have.
@@ -169,38 +183,33 @@ def build(context: Context) -> tuple[Path, int]:
         AsrunError: when anything is wrong; the old site is untouched then.
     """
     project = context.project
-    try:
-        project.site.parent.mkdir(parents=True, exist_ok=True)
-        with _only_one(project):
-            _tidy(project.site)
-            aside = Path(tempfile.mkdtemp(prefix=_aside(project.site), dir=project.site.parent))
-            try:
-                cited = _checked(context, aside)
-                os.chmod(aside, 0o755)
-                swap(aside, project.site)
-            finally:
-                shutil.rmtree(aside, ignore_errors=True)
-    except OSError as error:
-        raise AsrunError(
-            f"the site cannot be written ({error})",
-            where=Where(project.relative(project.site)),
-            remedy="make room or give leave to write there, then build again; the last good site is as it was",
-        ) from error
+    target = _target(project)
+    place.check_site(project, beside=beside)
+    with _only_one(project), publish.aside(target) as new:
+        try:
+            cited = _checked(context, new)
+        except OSError as error:
+            raise _unrendered(error, project, new) from error
+        publish.publish(new, target, notice)
     return project.site, cited
 
 
-def _aside(site: Path) -> str:
-    """Return what the names of folders start with that a build makes beside the site."""
-    return f".{site.name}-asrun-"
+def _target(project: Project) -> publish.Target:
+    return publish.Target(project.site, project.relative(project.site), place.site_made_before)
 
 
-def _tidy(site: Path) -> None:
-    """Clear away what builds left behind that were killed: whoever holds the lock is the only one there is."""
-    for left in site.parent.glob(f"{glob.escape(_aside(site))}*"):
-        if (left / OLD).is_dir() and not site.exists():
-            # It was killed between two renames, where the system cannot exchange two folders.
-            os.rename(left / OLD, site)
-        shutil.rmtree(left, ignore_errors=True)
+def _unrendered(error: OSError, project: Project, folder: Path) -> AsrunError:
+    """Return what is told of a file that stopped the rendering: one of the site's, or one that was read for it."""
+    if publish.is_about_writing(error, folder):
+        return publish.unwritable(error, _target(project))
+    so = "the last good site is as it was"
+    if not isinstance(error.filename, str):
+        return AsrunError(f"the site cannot be rendered ({error})", remedy=f"mend that, then build again; {so}")
+    return AsrunError(
+        f"this file cannot be used ({error.strerror})",
+        where=Where(project.relative(error.filename)),
+        remedy=f"mend it or take it away, then build again; {so}",
+    )
 
 
 def _checked(context: Context, folder: Path) -> int:
@@ -227,6 +236,7 @@ def _render(context: Context, folder: Path) -> list[Read]:
     logging.getLogger("mkdocs").addHandler(warnings)
     try:
         config = load_config(str(context.project.settings), site_dir=str(folder))
+        place.check_site(context.project, _read_by_mkdocs(config), beside=True)
         plugin: Any = config.plugins.get("asrun")
         if plugin:
             plugin.given = context
@@ -242,6 +252,16 @@ def _render(context: Context, folder: Path) -> list[Read]:
         # What MkDocs only warns about (a link that leads nowhere) is wrong all the same.
         raise Problems(AsrunError(text) for text in warnings.told)
     return plugin.read if plugin else []
+
+
+def _read_by_mkdocs(config: Any) -> Iterator[place.ReadFrom]:
+    """List what is read besides: MkDocs was handed a folder aside, and could not see that the site is in the way."""
+    yield place.ReadFrom(Path(config.docs_dir), "the pages")
+    yield place.ReadFrom(Path(config.config_file_path), "the settings")
+    if config.theme.custom_dir:
+        yield place.ReadFrom(Path(config.theme.custom_dir), "the theme's templates")
+    for hook in dict(config.hooks).values():
+        yield place.ReadFrom(Path(hook.__file__), "a hook")
 
 
 def serve(project: Project, port: int, *, open_browser: bool) -> None:
@@ -291,8 +311,12 @@ class _Warnings(logging.Handler):
 @contextlib.contextmanager
 def _only_one(project: Project) -> Iterator[None]:
     """Hold the lock that keeps two builds of one project apart."""
-    project.cache.mkdir(parents=True, exist_ok=True)
-    with (project.cache / "build.lock").open("w") as lock:
+    try:
+        project.cache.mkdir(parents=True, exist_ok=True)
+        lock = (project.cache / "build.lock").open("w")
+    except OSError as error:
+        raise publish.unwritable(error, _target(project)) from error
+    with lock:
         try:
             import fcntl
         except ImportError:  # Windows: two builds at once are left to chance there.
@@ -305,25 +329,3 @@ def _only_one(project: Project) -> Iterator[None]:
                 "another build of this project is running", remedy="wait for it, then try again"
             ) from error
         yield
-
-
-def swap(new: Path, old: Path) -> None:
-    """Put a finished folder in the place of another, in one step where the system can do that."""
-    if not old.exists():
-        os.rename(new, old)
-        return
-    if not _exchange(new, old):
-        spare = Path(tempfile.mkdtemp(prefix=_aside(old), dir=old.parent))
-        os.rename(old, spare / OLD)
-        os.rename(new, old)
-        shutil.rmtree(spare, ignore_errors=True)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Let two folders change places atomically (Linux only); say whether it was done."""
-    try:
-        rename = ctypes.CDLL(None, use_errno=True).renameat2
-    except (OSError, AttributeError):
-        return False
-    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    return rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0

@@ -26,11 +26,12 @@ from asrun.document import check_drawing
 from asrun.errors import AsrunError
 from asrun.freshness import record_condition
 from asrun.model import Record, RunName, State, Where
+from asrun.outfile import check_free, write_out
 from asrun.project import Project
 from asrun.snippet import find_snippet
-from asrun.store import Store, write_whole
+from asrun.store import Store
 
-__all__ = ["Adoption", "Outcome", "adopt", "pack"]
+__all__ = ["Adoption", "Outcome", "adopt", "check_bundle", "pack"]
 
 LARGEST_BUNDLE = 64 * 2**20
 """Bytes, unpacked. What is read of JSON takes some twenty times as much memory at worst."""
@@ -82,6 +83,7 @@ def pack(project: Project, store: Store, runs: Sequence[RunName], path: Path) ->
     Raises:
         AsrunError: when a run has no record or a damaged one, when it is all too large, or cannot be written.
     """
+    check_bundle(project, path)
     where = Where(project.relative(path))
     members: dict[str, bytes] = {}
     for run in sorted(set(runs)):
@@ -108,9 +110,26 @@ def pack(project: Project, store: Store, runs: Sequence[RunName], path: Path) ->
         packed = io.BytesIO()
         with gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0) as stream:
             stream.write(tar.getvalue())
-        write_whole(path, packed.getvalue())
+        write_out(path, packed.getvalue())
     except (OSError, ValueError) as error:
         raise AsrunError(f"this bundle cannot be written ({error})", where=where) from error
+
+
+def check_bundle(project: Project, path: Path) -> None:
+    """Refuse to write a bundle over a file that is none: before hours of runs, and not after them.
+
+    Raises:
+        AsrunError: when there is such a file.
+    """
+    remedy = "name another file, as in --bundle NAME.tar.gz, or move that one away"
+    check_free(path, project.relative(path), "a bundle", _is_bundle, remedy)
+
+
+def _is_bundle(path: Path) -> bool:
+    try:
+        return bool(_members(path))
+    except AsrunError:
+        return False
 
 
 def adopt(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from markdown import Markdown
 
-from asrun import decks
+from asrun import decks, place, publish
 from asrun.context import Context
 from asrun.deck import Deck, parse_deck
 from asrun.elements import Links
@@ -48,7 +48,7 @@ def render_lone(path: Path) -> Lone:
     """
     text = path.read_text("utf-8")
     project = project_around(path.parent)
-    inside = project.settings.is_file() and project.uses_asrun
+    inside = _in_project(project)
     shown = project.relative(path.resolve()) if inside else str(path)
     deck = parse_deck(text, shown)
     told: list[AsrunError] = []
@@ -66,23 +66,49 @@ def render_lone(path: Path) -> Lone:
 
 
 def write_lone(lone: Lone, folder: Path, source: Path) -> None:
-    """Write a deck into a folder of its own.
+    """Write a deck into a folder of its own; what is in it and did not come from asrun stays.
 
     Arguments:
         lone: What `render_lone` returned.
-        folder: Where to write; what else is in it stays.
+        folder: Where to write.
         source: The folder that pictures are relative to.
 
     Raises:
-        AsrunError: when the folder has a page that is no deck.
+        AsrunError: when the folder is not one that asrun made, or holds what is read for the deck.
     """
+    remedy = "name another folder: asrun deck FILE.md -o FOLDER"
+    place.check_kind(folder.absolute(), str(folder), None, remedy)
+    place.check_place(folder.absolute(), str(folder), _read_for(source), None, remedy)
+    place.check_contents(folder.absolute(), str(folder), None, remedy, _made_before)
+    target = publish.Target(folder, str(folder), _made_before, "the deck")
+    with publish.aside(target) as new:
+        try:
+            write_deck(lone.deck, lone.html, new, source=source)
+        except OSError as error:
+            if publish.is_about_writing(error, new):
+                raise publish.unwritable(error, target) from error
+            raise AsrunError(f"a file that the deck shows cannot be used ({error})", remedy="mend it") from error
+        publish.publish(new, target)
+
+
+def _read_for(source: Path) -> Iterator[place.ReadFrom]:
+    """List what is read for a deck: it may be written into the folder that it is in, and not over that."""
+    yield place.ReadFrom(source.absolute(), "the deck and what it shows", may_hold=True)
+    project = project_around(source)
+    if _in_project(project):
+        never = (project.records, project.cache, project.root / ".git")
+        for each in place.read_by(project):
+            yield replace(each, may_hold=each.may_hold or each.path not in never)
+
+
+def _made_before(folder: Path) -> bool:
+    """Whether a folder without a mark holds a deck of a version of asrun that left none."""
     page = folder / "index.html"
-    if page.is_file() and OWN_MARK not in page.read_text("utf-8", errors="replace"):
-        raise AsrunError(
-            f"{page} is there, and is no deck of asrun's",
-            remedy="name another folder: asrun deck FILE.md -o FOLDER",
-        )
-    write_deck(lone.deck, lone.html, folder, source=source)
+    return page.is_file() and OWN_MARK in page.read_text("utf-8", errors="replace")
+
+
+def _in_project(project: Project) -> bool:
+    return project.settings.is_file() and project.uses_asrun
 
 
 class _Plain:

@@ -20,7 +20,7 @@ from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import AnchorLink
 from mkdocs.utils import get_relative_url
 
-from asrun import browser, decks, mathfont, notebook, pdf, slides
+from asrun import browser, decks, imprint, mathfont, notebook, pdf, slides
 from asrun.context import Context
 from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of, pdf_names
 from asrun.errors import AsrunError, Problems
@@ -59,8 +59,11 @@ class AsrunPlugin(BasePlugin):
     given: Context | None = None
     """What pages may cite, where whoever calls MkDocs knows it already."""
 
+    _finished: Path | None = None
+    """The site that MkDocs built by itself, all of which is new."""
+
     def on_startup(self, *, command: str, dirty: bool) -> None:
-        self.previewing = command == "serve"
+        self.previewing, self.dirty = command == "serve", dirty
 
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         try:
@@ -172,6 +175,13 @@ class AsrunPlugin(BasePlugin):
         if self.context.pdf:
             self._print_decks(site / "slides", config.site_url)
         mathfont.write_site_font(site, self.project.cache)
+        if not (self.previewing or self.dirty or self.given):
+            self._finished = site
+
+    def on_shutdown(self) -> None:
+        # Every plugin has written what it writes. `asrun build` leaves the mark itself.
+        if self._finished:
+            imprint.write_mark(self._finished, hidden=False)
 
     def _print_decks(self, folder: Path, site_url: str | None) -> None:
         """Print the decks of the finished site: what their links lead to is there."""

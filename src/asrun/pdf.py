@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tempfile
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
 
     from asrun.lone_deck import Lone
 
-__all__ = ["Printed", "print_lone", "print_page", "write_both"]
+__all__ = ["Printed", "is_own", "print_lone", "print_page", "write_both"]
 
 SECONDS = 60
 """How long a deck may take until it is laid out."""
 
 _DATES = re.compile(rb"/(?:CreationDate|ModDate) ?\(D:[^)]*\)")
+_SEAL = re.compile(rb"/asrun \(([0-9a-f]{16})\)")
+"""Stands where a date stood: whose file it is, and that nobody wrote anything into it since."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def print_page(
             slides = page.locator(".pdf-page").count()
             pdf = page.pdf(prefer_css_page_size=True, print_background=True, tagged=True, outline=True)
     elsewhere = sorted(url for url in refused if not url.startswith("file:"))
-    return Printed(_without_dates(pdf), slides, [_left_out(shown, url) for url in elsewhere])
+    return Printed(_sealed(pdf), slides, [_left_out(shown, url) for url in elsewhere])
 
 
 def _lay_out(page: Page, url: str, base: str | None) -> None:
@@ -105,6 +108,36 @@ def _left_out(shown: str, url: str) -> AsrunError:
     )
 
 
-def _without_dates(pdf: bytes) -> bytes:
-    """Blank out when the file was made, which may be left out; the length stays, and so every offset stays right."""
-    return _DATES.sub(lambda date: b" " * len(date[0]), pdf)
+def is_own(path: Path) -> bool:
+    """Whether a file is a PDF as asrun printed it: one in which somebody made notes is theirs."""
+    try:
+        with path.open("rb") as file:
+            pdf = file.read(4)
+            if pdf != b"%PDF":
+                return False
+            pdf += file.read()
+    except OSError:
+        return False
+    if seal := _SEAL.search(pdf):
+        return seal[1] == _seal(_blanked(_SEAL, pdf))
+    # Earlier versions left no seal, but were the only ones to take the dates of this producer out.
+    dated = b"/CreationDate" in pdf or b"/ModDate" in pdf
+    return b"/Producer (Skia/PDF" in pdf and not dated and pdf.count(b"%%EOF") == 1
+
+
+def _sealed(pdf: bytes) -> bytes:
+    """Take out when the file was made, and seal it; the length stays, and so every offset stays right."""
+    blank = _blanked(_DATES, pdf)
+    for date in _DATES.finditer(pdf):
+        seal = b"/asrun (%s)" % _seal(blank)
+        if len(seal) <= len(date[0]):
+            return blank[: date.start()] + seal + blank[date.start() + len(seal) :]
+    return blank
+
+
+def _blanked(pattern: re.Pattern[bytes], pdf: bytes) -> bytes:
+    return pattern.sub(lambda found: b" " * len(found[0]), pdf)
+
+
+def _seal(pdf: bytes) -> bytes:
+    return hashlib.sha256(pdf).hexdigest()[:16].encode()

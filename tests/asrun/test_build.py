@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from rich import markup
 from rich.errors import MarkupError
 
-from asrun.build import swap
 from asrun.commands.console import Output, escape, without_tags
 from harness import COIN
 
@@ -141,18 +140,6 @@ def test_a_second_build_at_the_same_time_says_so(coin):
         fcntl.flock(lock, fcntl.LOCK_EX)
         told = coin.run("build")
     assert told.code == 1 and "another build of this project is running" in told.err
-
-
-@pytest.mark.parametrize("atomic", [True, False])
-def test_swapping_two_folders_leaves_the_new_one(tmp_path: Path, monkeypatch, atomic):
-    if not atomic:
-        monkeypatch.setattr("asrun.build._exchange", lambda one, other: False)
-    for name in ("old", "new"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "page").write_text(name)
-    swap(tmp_path / "new", tmp_path / "old")
-    assert (tmp_path / "old" / "page").read_text() == "new"
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_the_example_for_a_subject_of_your_own_works_as_it_is_printed(site):

@@ -23,11 +23,12 @@ __all__ = ["build", "check", "serve"]
 )
 @click.option("--allow-stale", is_flag=True, help="Show stale records, marked as such on the page.")
 @click.option("--pdf", is_flag=True, help='Print the decks and their handouts too; needs Chromium and "asrun[pdf]".')
-def build(may_run: bool, allow_stale: bool, pdf: bool) -> None:
+@click.option("--beside", is_flag=True, help="Publish also to a folder with files that asrun did not make; they stay.")
+def build(may_run: bool, allow_stale: bool, pdf: bool, beside: bool) -> None:
     """Run what is not fresh, check every page and deck, and publish to site/.
 
     All or nothing: the site is rendered aside and swapped in when everything is right. Until then, and whenever
-    something is wrong, the last good site stays as it is.
+    something is wrong, the last good site stays as it is. What is in its folder and did not come from asrun stays, too.
     """
     from asrun import build as building
     from asrun.context import Context
@@ -35,6 +36,7 @@ def build(may_run: bool, allow_stale: bool, pdf: bool) -> None:
 
     project = find_project()
     store = Store(project)
+    building.prepare(project, beside=beside)
     if pdf:
         _require_browser()
     reused, ran = 0, []
@@ -57,7 +59,9 @@ def build(may_run: bool, allow_stale: bool, pdf: bool) -> None:
         # Whoever waited for a run may have gone on writing.
         context = Context(project, allow_stale=allow_stale, store=store, read=None if ran else read)
         context.pdf = pdf
-        site, cited = building.build(context)
+        site, cited = building.build(
+            context, beside=beside, notice=lambda text: out.print(f"[yellow]note[/]    {escape(text)}")
+        )
     trained = f"ran {plural(len(ran), 'record')}" if ran else "trained nothing"
     out.print(f"Reused {plural(reused, 'record')}, {trained}; checked {cited} values, claims and citations.")
     out.print(f"Open {site / 'index.html'}", markup=False)

@@ -11,7 +11,7 @@ from asrun.commands.console import err, out, progress
 from asrun.errors import AsrunError, Problems
 from asrun.formats import plural
 
-__all__ = ["FILE", "deck", "one_file"]
+__all__ = ["FILE", "deck", "one_file", "one_name"]
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -41,6 +41,7 @@ def deck(files: tuple[Path, ...], output: Path | None, open_browser: bool, watch
         _check(files)
         return
     one_file(files, {"-o": output, "--open": open_browser, "--watch": watch})
+    one_name(files)
     for file in files:
         _make(file, output or Path(file.stem))
     folder = output or Path(files[0].stem)
@@ -58,6 +59,13 @@ def one_file(files: tuple[Path, ...], options: dict[str, object]) -> None:
     asked = [name for name, value in options.items() if value]
     if asked and len(files) > 1:
         raise click.UsageError(f"{asked[0]} is for one file, and there are {len(files)}: name one, or leave it out.")
+
+
+def one_name(files: tuple[Path, ...]) -> None:
+    """Refuse two files that would be made into the same."""
+    stems = [file.stem for file in files]
+    if twice := [stem for stem in stems if stems.count(stem) > 1]:
+        raise click.UsageError(f"Two of these files are called {twice[0]}: make each by itself, and name it with -o.")
 
 
 def _make(file: Path, folder: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from asrun import freshness, runner
-from asrun.bundle import pack
+from asrun.bundle import check_bundle, pack
 from asrun.commands.console import cost, err, escape, out, progress
 from asrun.errors import AsrunError, Problems
 from asrun.formats import format_seconds, plural
@@ -71,6 +71,8 @@ def run(
     """
     project = find_project()
     store = Store(project)
+    if bundle:
+        check_bundle(project, bundle)
     broken: list[AsrunError] = []
     if names:
         snippets = [find_snippet(name, project) for name in names]

@@ -517,7 +517,12 @@ def test_wherever_a_site_is_to_be_nothing_is_lost(segments, absolute, beside, en
         (folder / "project" / "mkdocs.yml").write_text(json.dumps(mkdocs))
         patch.setenv("LAB_DATA", str(folder / "data"))
         before = tree(folder)
-        project = read_project(folder / "project")
+        try:
+            project = read_project(folder / "project")
+        except AsrunError:
+            # Folders that no project can have are refused before a site is thought of.
+            assert tree(folder) == before
+            return
         for files in (FIRST, SECOND):
             try:
                 place.check_site(project, beside=beside)

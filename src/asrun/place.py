@@ -170,5 +170,7 @@ def _same(one: Path, other: Path) -> bool:
 
 def _lies_in(inner: Path, outer: Path) -> bool:
     """Whether a path is another or lies in it, as it is written or as links lead."""
-    ways = {inner, *inner.parents, _real(inner), *_real(inner).parents}
+    ways = {_real(inner), *_real(inner).parents}
+    if ".." not in inner.parts:
+        ways |= {inner, *inner.parents}
     return any(_same(each, other) for each in ways for other in {outer, _real(outer)})

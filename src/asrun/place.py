@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,9 +94,8 @@ def check_place(folder: Path, shown: str, read: Iterable[ReadFrom], where: Where
         else:
             continue
         raise AsrunError(f"{shown} {how} where asrun reads {each.what}", where=where, remedy=remedy)
-    home = Path.home()
-    for place in (home, *home.parents, Path(tempfile.gettempdir()), Path("/tmp")):
-        if _same(folder, place):
+    for shared in _everybodys():
+        if _same(folder, shared):
             raise AsrunError(f"{shown} is not a folder for one thing alone", where=where, remedy=remedy)
     if ".git" in (*folder.parts, *_real(folder).parts):
         raise AsrunError(f"{shown} lies in a folder of git's own", where=where, remedy=remedy)
@@ -146,6 +145,15 @@ def check_contents(
         raise AsrunError(f"{shown} has files that asrun did not make: {some}{more}", where=where, remedy=remedy)
 
 
+def _everybodys() -> Iterator[Path]:
+    """List folders that may be empty but for what is hidden, and are never for one thing."""
+    with suppress(RuntimeError):  # Nobody says where home is.
+        yield from (Path.home(), *Path.home().parents)
+    # Not tempfile's: it writes there to see whether it can.
+    named = [os.environ[name] for name in ("TMPDIR", "TEMP", "TMP") if os.environ.get(name)]
+    yield from map(Path, ("/tmp", "/var/tmp", *named))
+
+
 def _site_dir(project: Project) -> Where:
     """Return where `site_dir` is set."""
     try:
@@ -170,5 +178,7 @@ def _same(one: Path, other: Path) -> bool:
 
 def _lies_in(inner: Path, outer: Path) -> bool:
     """Whether a path is another or lies in it, as it is written or as links lead."""
-    ways = {inner, *inner.parents, _real(inner), *_real(inner).parents}
+    ways = {_real(inner), *_real(inner).parents}
+    if ".." not in inner.parts:
+        ways |= {inner, *inner.parents}
     return any(_same(each, other) for each in ways for other in {outer, _real(outer)})

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 from pypdf import PdfReader
 
 from asrun.lone_deck import render_lone, write_lone
-from asrun.pdf import Printed, print_lone, print_page
+from asrun.pdf import Printed, is_own, print_lone, print_page
 
 DECK = """\
 ---
@@ -253,7 +253,16 @@ def test_the_command_writes_the_file(browser, deck):
     done = run("talk.md", folder=deck.parent)
     assert done.returncode == 0, done.stderr
     assert "5 slides in talk.pdf" in done.stdout
-    assert PdfReader(deck.parent / "talk.pdf").get_num_pages() == 5
+    made = deck.parent / "talk.pdf"
+    assert PdfReader(made).get_num_pages() == 5
+    assert is_own(made) and PdfReader(made).metadata["/asrun"]
+    before = made.read_bytes()
+    assert run("talk.md", folder=deck.parent).returncode == 0 and made.read_bytes() == before
+    made.write_bytes(before + b"% annotated\n%%EOF\n")
+    refused = run("talk.md", folder=deck.parent)
+    assert (
+        refused.returncode == 1 and "talk.pdf: this file is there, and is not a PDF that asrun made" in refused.stderr
+    )
 
 
 def test_without_a_browser_it_says_what_to_type(deck):

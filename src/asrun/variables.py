@@ -64,7 +64,8 @@ class Variables:
         known = os.fsdecode(name)
         if known in self._asked or not self._asked_by_project():
             return
-        for walk in self._walks:
+        # The last first: names of one letter, and names as bytes, are handed out as the same objects on every walk.
+        for walk in reversed(self._walks):
             if walk.passed.get(id(name)) is name:
                 walk.asked.add(id(name))
                 return

@@ -43,7 +43,7 @@ def status(as_json: bool, strict_versions: bool) -> None:
         rows = [{"snippet": run.snippet, "scale": run.scale, "device": run.device} | _json(condition)
                 for run, condition in found.items()]  # fmt: skip
         rows += [{"notebook": path} | _json(condition) for path, condition in labs.items()]
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        out.write(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for heading in ("snippet", "scale", "device", "state", "run", "took", "reason"):

@@ -123,11 +123,15 @@ def test_a_record_of_what_asrun_set_is_not_stale_for_ever(site):
 
 # What nobody should know
 
-SECRET = ["ASK_TOKEN", "API_KEY", "apiKey", "githubToken", "PASSWORD", "PGPASSWORD", "MYSQL_PWD",
-          "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "SESSION_COOKIE", "BASIC_AUTH", "DB_PASS", "SSH_PRIVATE_KEY", "CREDENTIALS", "GH_PAT",
-          "SENTRY_DSN", "Session", "KEY1"]  # fmt: skip
-PLAIN = ["ASK_RATE", "MAX_TOKENS", "TOKENIZERS_PARALLELISM", "KEYBOARD", "GIT_AUTHOR_NAME", "N_PASSES", "MONKEYS",
-         "PWD", "COMPASS_X", "HOME", "SEED"]  # fmt: skip
+SECRET = [
+    "ASK_TOKEN", "API_KEY", "apiKey", "githubToken", "PASSWORD", "PGPASSWORD", "MYSQL_PWD", "AWS_SECRET_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID", "SESSION_COOKIE", "BASIC_AUTH", "DB_PASS", "SSH_PRIVATE_KEY", "CREDENTIALS", "GH_PAT",
+    "SENTRY_DSN", "Session", "KEY1",
+]  # fmt: skip
+PLAIN = [
+    "ASK_RATE", "MAX_TOKENS", "TOKENIZERS_PARALLELISM", "KEYBOARD", "GIT_AUTHOR_NAME", "N_PASSES", "MONKEYS", "PWD",
+    "COMPASS_X", "HOME", "SEED",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SECRET)

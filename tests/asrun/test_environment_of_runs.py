@@ -31,6 +31,8 @@ COPIES = {
     "an update": "{}.update(os.environ)",
     "what is looked for in a copy": "dict(os.environ).get('ASK_RATE')",
     "the number of names": "len(os.environ)",
+    "a search among the values": "next((value for name, value in os.environ.items() if name == 'ASK_RATE'), '')",
+    "all taken away, and put back": "(all := dict(os.environ), os.environ.clear(), os.environ.update(all))",
 }
 ASKED = {
     "by name": "os.environ['ASK_RATE']",
@@ -43,6 +45,7 @@ ASKED = {
     "taken": "os.environ.pop('ASK_RATE', None)",
     "after a copy": "(dict(os.environ), os.environ.get('ASK_RATE'))",
     "those that begin like that": "[os.environ[name] for name in os.environ if name.startswith('ASK_')]",
+    "on a walk that ends there": "next(os.environ[name] for name in os.environ if name == 'ASK_RATE')",
     "a method": "list(map(os.environ.get, ['ASK_RATE']))",
 }
 

@@ -144,12 +144,13 @@ def test_a_report_is_there_whole_or_not_at_all(tmp_path):
 # Whoever listens
 
 
-def test_a_listener_that_raises_is_not_called_again():
+@pytest.mark.parametrize("error", [BrokenPipeError, ValueError, SystemExit])
+def test_a_listener_that_raises_is_not_called_again(error):
     heard = []
 
     def listener(text):
         heard.append(text)
-        raise BrokenPipeError
+        raise error
 
     hear = forgiving(listener)
     hear("one")

@@ -65,7 +65,8 @@ class _Group(click.Group):
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 all is well; 1 a run, check or build failed; 2 the command line was not understood; "
-    "3 records are not fresh; 130 interrupted.",
+    "3 records are not fresh; 130 interrupted. When nobody reads any more what a command prints (as in "
+    "`asrun run | head -1`), it goes on in silence, and exits with the code of what it did.",
 )
 @click.version_option(__version__, prog_name="asrun")
 def main() -> None:

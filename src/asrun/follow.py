@@ -35,7 +35,7 @@ def forgiving(listener: Listener) -> Listener:
         if listening:
             try:
                 listener(text)
-            except Exception:
+            except (Exception, SystemExit):
                 # A terminal that was closed, say.
                 listening = False
 

@@ -156,9 +156,10 @@ def variable_digest(name: str, value: str | None) -> str:
 
 
 _SECRET = re.compile(
-    r"(KEY|KEYS|TOKEN|SECRET|SECRETS|PASSWORD|PASSWD|PASSPHRASE|PASS|PWD|CREDENTIAL|CREDENTIALS|COOKIE|COOKIES|AUTH|JWT"
-    r"|WEBHOOK|DSN)$"
-    r"|^(AUTHORIZATION|AUTHENTICATION|BEARER|CRED|CREDS|OTP|PAT|PIN|PRIVATE|SALT|SESSION|SESSIONID|SIGNATURE)$"
+    # Parts of a name: API_KEY, apiKey, PGPASSWORD. MAX_TOKENS and GIT_AUTHOR are none.
+    r"KEYS?|PASS|PWD|CREDENTIALS?|CREDS?|COOKIES?|AUTH|AUTHORIZATION|AUTHENTICATION|BEARER|JWT|WEBHOOK|DSN|OTP|PAT|PIN"
+    r"|PRIVATE|SALT|SESSION|SESSIONID|SIGNATURE|SECRETS|PASSWORDS"
+    r"|.*(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|APIKEY|ACCESSKEY|SECRETKEY|PRIVATEKEY)"
 )
 _WITH_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]+@")
 
@@ -168,7 +169,7 @@ def _is_secret(name: str, value: str) -> bool:
     if name in ("PWD", "OLDPWD"):
         return False
     words = re.split(r"[^A-Z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper())
-    return any(map(_SECRET.search, words)) or _WITH_PASSWORD.search(value) is not None
+    return any(map(_SECRET.fullmatch, words)) or _WITH_PASSWORD.search(value) is not None
 
 
 def variable_digests(project: Project, names: Iterable[str], device: str) -> Digests:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import psutil
 
-__all__ = ["MARK", "Started", "end"]
+__all__ = ["MARK", "Started", "end", "end_marked"]
 
 MARK = "ASRUN_RUN"
 """The environment variable that says to which run a process belongs."""
@@ -40,8 +40,10 @@ class Started:
         # Imported here: a build that runs nothing has no need of it.
         import psutil
 
-        with suppress(psutil.Error):
-            self._known |= set(psutil.Process(self.process.pid).children(recursive=True))
+        # Once it has ended, somebody else may have its number.
+        if self.process.poll() is None:
+            with suppress(psutil.Error):
+                self._known |= set(psutil.Process(self.process.pid).children(recursive=True))
         for pid, began in processes:
             with suppress(psutil.Error):
                 if (each := psutil.Process(pid)).create_time() == began:
@@ -55,15 +57,38 @@ class Started:
         return [each for each in found if each.pid != self.process.pid and _goes_on(each)]
 
     def _is_of_the_run(self, process: psutil.Process) -> bool:
-        import psutil
-
         try:
             if hasattr(os, "getpgid") and os.getpgid(process.pid) == self.process.pid:
                 return True
-            return process.environ().get(MARK) == self._mark
-        except (psutil.Error, OSError):
-            # What belongs to other people, who do not let us look, is none of this run's.
+        except OSError:
             return False
+        return _has(process, self._mark)
+
+
+def end_marked(mark: str) -> None:
+    """End at once whatever has this mark."""
+    import psutil
+
+    until = time.monotonic() + 5.0
+    # Looked for anew each time: what is about to end may just have started something else. Nothing is collected here,
+    # but by whoever started it.
+    while left := [each for each in psutil.process_iter() if _has(each, mark) and _goes_on(each)]:
+        for each in left:
+            with suppress(psutil.Error, OSError):
+                each.kill()
+        if time.monotonic() > until:
+            return
+        time.sleep(0.02)
+
+
+def _has(process: psutil.Process, mark: str) -> bool:
+    import psutil
+
+    try:
+        return process.environ().get(MARK) == mark
+    except (psutil.Error, OSError):
+        # What belongs to other people, who do not let us look, is none of ours.
+        return False
 
 
 def _goes_on(process: psutil.Process) -> bool:

@@ -72,8 +72,10 @@ class Luck:
             return
 
         def randbits(bits: int) -> int:
-            # Libraries make generators when they are imported, and never use most of them.
-            self._made = self._made or self._is_own(sys._getframe(1))
+            # Libraries make generators when they are imported, and never use most of them. A RandomState asks for a
+            # seed even when it is given one.
+            frame = sys._getframe(1)
+            self._made = self._made or (self._is_own(frame) and "RandomState" not in frame.f_code.co_names)
             return original(bits)
 
         module.randbits = randbits  # type: ignore[attr-defined]

@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from asrun import ipynb
 from asrun.errors import AsrunError
+from asrun.follow import forgiving
 from asrun.ipynb import Document
+from asrun.leftovers import MARK, end_marked
 from asrun.model import Where
+from asrun.terminal import as_shown
 
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
@@ -59,7 +62,7 @@ def run(
         root: The project's folder: data in it counts as opened, and outputs do not tell where it is.
         minutes: How long all of it may take.
         data: Folders of data elsewhere: what is in them counts as opened, too.
-        listener: Is called with what is being done.
+        listener: Is called with what is being done, and not again once it has raised.
         log: Where the traceback of a failure is kept.
 
     Returns:
@@ -76,7 +79,7 @@ def run(
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
 
-    at = _Place(ipynb.code_cells(document), listener)
+    at = _Place(ipynb.code_cells(document), forgiving(listener))
     # A kernel that ends itself deletes its folder, too: whoever comes second finds less in it.
     with tempfile.TemporaryDirectory(prefix="asrun-lab-", ignore_cleanup_errors=True) as folder:
         scratch = Path(folder).resolve()
@@ -104,7 +107,8 @@ def run(
                                 coalesce_streams=True, on_cell_start=at.start,
                                 resources={"metadata": {"path": str(work)}})  # fmt: skip
         with (scratch / "log.txt").open("wb") as printed:
-            options = {"env": _environment(folders, scratch), "stdout": printed, "stderr": printed}
+            environment = _environment(folders, scratch) | {MARK: scratch.name}
+            options = {"env": environment, "stdout": printed, "stderr": printed}
             failure = _follow(client, manager, options, minutes * 60)
         replaced = {str(work): ".", f"{root}{os.sep}": "", str(root): ".", os.path.expanduser("~"): "~"}
         for cell, ran in zip(at.cells, [cell for cell in notebook.cells if cell.cell_type == "code"], strict=True):
@@ -166,7 +170,7 @@ def _environment(folders: Sequence[Path], scratch: Path) -> dict[str, str]:
 
 def _follow(client: Any, manager: AsyncKernelManager, options: dict[str, Any], seconds: float) -> BaseException | None:
     """Execute, and end the kernel and all that it started, whatever happens; return what went wrong."""
-    errors: list[BaseException] = []
+    mark, errors = options["env"][MARK], list[BaseException]()
     groups: list[int] = []
 
     def started(notebook: Any) -> None:
@@ -175,8 +179,10 @@ def _follow(client: Any, manager: AsyncKernelManager, options: dict[str, Any], s
     async def execute() -> None:
         try:
             await client.async_execute(cleanup_kc=False, stdin=read_end, **options)
-            # The answer comes once the report is written; waiting for a graceful end after it would be in vain.
-            await client.kc.shutdown(reply=True, timeout=60)
+            # The answer comes once the report is written; waiting for a graceful end after it would be in vain. Whether
+            # there is a report is looked at later: what the cells came to is not lost with the answer.
+            with contextlib.suppress(Exception):
+                await client.kc.shutdown(reply=True, timeout=60)
         finally:
             if client.kc:
                 client.kc.stop_channels()
@@ -208,6 +214,7 @@ def _follow(client: Any, manager: AsyncKernelManager, options: dict[str, Any], s
         for group in groups if hasattr(os, "killpg") else ():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
+        end_marked(mark)
         os.close(write_end)
         os.close(read_end)
         thread.join(10)
@@ -260,6 +267,9 @@ def _scrubbed(output: Document, replaced: dict[str, str]) -> Document:
         return re.sub(r"\b0x[0-9a-f]{8,16}\b", "0x…", value)
 
     cleaned = {part: clean(value) for part, value in output.items() if part != "transient"}
+    if "text" in cleaned:
+        # What was printed; colours of other outputs are drawn by whoever shows the notebook.
+        cleaned["text"] = as_shown(cleaned["text"])
     if "data" in output:
         cleaned["data"] = {
             kind: value if kind.startswith(("image/", "application/")) else clean(value)

@@ -34,8 +34,8 @@ def as_shown(text: str) -> str:
 
 
 def as_line(text: str) -> str:
-    """Return what a terminal shows of a text in one line."""
-    return " ".join(as_shown(text).split())
+    """Return what a terminal shows of a text in one line, and what no text may hold (half of a pair) as its number."""
+    return " ".join(as_shown(text).split()).encode("utf-8", "backslashreplace").decode()
 
 
 class _Sheet:

@@ -21,7 +21,7 @@ class Variables:
 
     A copy of the whole environment asks for nothing: what another process is given, or what a dict holds, is not what
     decides a result. It is known by that: every name that somebody walks by is looked up. Of a walk on which only some
-    are, those count.
+    are, or which is broken off, those that are count.
 
     Arguments:
         is_own: Whether code of the project's own is executed in a frame.
@@ -48,6 +48,8 @@ class Variables:
                 if walk:
                     walk.passed[id(name)] = name
                 yield name
+            if walk:
+                walk.complete = True
 
         kind.__getitem__ = watched  # type: ignore[method-assign]
         kind.__iter__ = walked  # type: ignore[method-assign]
@@ -61,10 +63,14 @@ class Variables:
     def _note(self, environment: Any, name: Any) -> None:
         if not isinstance(name, (str, bytes)) or environment._data is not self._data:
             return
-        known = os.fsdecode(name)
-        if known in self._asked or not self._asked_by_project():
+        known, asking = os.fsdecode(name), sys._getframe(2)
+        # Who walks by names with their values, or takes whichever is next, asks for none of them.
+        if known in self._asked or (asking.f_code.co_name in _WALKING and _is_mapping(asking)):
             return
-        for walk in self._walks:
+        if not self._is_asked_by_project(asking):
+            return
+        # The last first: names of one letter, and names as bytes, are handed out as the same objects on every walk.
+        for walk in reversed(self._walks):
             if walk.passed.get(id(name)) is name:
                 walk.asked.add(id(name))
                 return
@@ -76,13 +82,12 @@ class Variables:
             self._end(self._walks.popleft())
 
     def _end(self, walk: _Walk) -> None:
-        if len(walk.asked) < len(walk.passed):
+        if not walk.complete or len(walk.asked) < len(walk.passed):
             self._asked |= {os.fsdecode(walk.passed[each]) for each in walk.asked}
 
-    def _asked_by_project(self) -> bool:
+    def _is_asked_by_project(self, frame: FrameType) -> bool:
         """Whether the nearest frame that is not a part of `os.environ` itself is one of the project's own code."""
-        frame = sys._getframe(3)
-        while frame.f_back and Path(frame.f_code.co_filename).name in _MAPPINGS:
+        while frame.f_back and _is_mapping(frame):
             frame = frame.f_back
         return self._is_own(frame)
 
@@ -94,7 +99,15 @@ class _Walk:
         # By identity: a program that thinks of a name itself has another object than the one that it was handed.
         self.passed: dict[int, str | bytes] = {}
         self.asked: set[int] = set()
+        self.complete = False
 
 
 _MAPPINGS = {"os.py", "<frozen os>", "_collections_abc.py", "<frozen _collections_abc>"}
 """Files, or frozen modules, in which `os.environ` is written."""
+
+_WALKING = ("__iter__", "popitem")
+"""Functions there that look up what nobody named: of the views `items()` and `values()`, and what `clear()` uses."""
+
+
+def _is_mapping(frame: FrameType) -> bool:
+    return Path(frame.f_code.co_filename).name in _MAPPINGS

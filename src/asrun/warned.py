@@ -16,6 +16,9 @@ __all__ = ["Warned"]
 MOST = 5
 """How many different warnings are told."""
 
+_COUNTED = 1000
+"""How many are counted; nobody reads on."""
+
 _LONGEST = 300
 """Characters of one that are told."""
 
@@ -29,7 +32,8 @@ class Warned:
 
         # What `warnings.showwarning` is for. Whoever catches warnings, or has them shown in another way, still does.
         def noted(message: Any, category: Any, *place: Any, **more: Any) -> None:
-            self._seen.setdefault((category.__name__, str(message)))
+            if len(self._seen) < _COUNTED:
+                self._seen.setdefault((category.__name__, str(message)))
             show(message, category, *place, **more)
 
         warnings.showwarning = noted
@@ -42,7 +46,10 @@ class Warned:
         """
         lines = dict.fromkeys(f"{category}: {_without_places(text, folders)}" for category, text in self._seen)
         told = [line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …" for line in lines]
-        return told[:MOST] + [f"{len(told) - MOST} more warnings of other kinds"] * (len(told) > MOST)
+        if (more := len(told) - MOST) > 0:
+            counted = f"{more} or more" if len(self._seen) == _COUNTED else str(more)
+            told = [*told[:MOST], f"Python warned of {counted} other things"]
+        return told
 
 
 def _without_places(text: str, folders: Iterable[str]) -> str:

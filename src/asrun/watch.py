@@ -16,7 +16,6 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-from asrun.installed import versions_of
 from asrun.variables import Variables
 
 __all__ = [
@@ -223,6 +222,9 @@ def versions(folders: list[str], also: Iterable[dict[str, Any]] = ()) -> dict[st
         for value in list(namespace.values()):
             name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
             used.add(str(name).partition(".")[0])
+    # Imported here: who draws a figure has no need of it.
+    from asrun.installed import versions_of
+
     # What stands for no module, and what is the project's own, is nothing that was installed.
     loaded = {name for name in used - sys.stdlib_module_names if name in sys.modules} - {"__main__", "__mp_main__"}
     foreign = {name for name in loaded if not is_own(str(getattr(sys.modules[name], "__file__", "")), folders)}

@@ -10,6 +10,7 @@ from asrun.blocks.base import AsrunBlock
 from asrun.elements import element, provenance, stale_note
 from asrun.errors import AsrunError
 from asrun.store import PRINTED
+from asrun.terminal import as_shown
 
 __all__ = ["FigureBlock", "OutputBlock"]
 
@@ -64,5 +65,5 @@ class OutputBlock(AsrunBlock):
                 f"{record.run} printed nothing", remedy="print what the page should show, or take this block out"
             )
         made.set("class", "asrun-output")
-        etree.SubElement(made, "pre", {"tabindex": "0"}).append(element("code", record.output))
+        etree.SubElement(made, "pre", {"tabindex": "0"}).append(element("code", as_shown(record.output)))
         made.append(provenance(record, self.page.context.condition(record), self.page.links))

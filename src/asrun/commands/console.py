@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -46,6 +47,9 @@ _TAG = re.compile(r"(\\*)(\[[a-z#/@][^[]*?])")
 _CONTROLS = dict.fromkeys((7, 8, 11, 12, 13))
 """What would move a terminal's cursor or ring its bell, were a log shown there."""
 
+GONE = (errno.EPIPE, errno.EIO, errno.ECONNRESET, errno.ESHUTDOWN)
+"""What is told when nobody reads any more: a pipe that was closed, a terminal."""
+
 _COLOURED_ANYWAY = ("FORCE_COLOR", "TTY_COMPATIBLE")
 """Variables by which Rich is told that a pipe ends in something that shows colours."""
 
@@ -78,41 +82,78 @@ class Output:
 
     def __init__(self, *, stderr: bool = False):
         self.stderr = stderr
+        self._gone: TextIO | None = None
 
     @property
-    def stream(self) -> TextIO:
-        """What the name stands for now: tests and hosts put others in its place."""
+    def stream(self) -> TextIO | None:
+        """What the name stands for now: tests and hosts put others in its place, and a shell may leave none."""
         return sys.stderr if self.stderr else sys.stdout
 
     @cached_property
     def rich(self) -> Console:
         from rich.console import Console
 
+        class Heard(Console):
+            """Leaves it to whoever prints what is done when nobody reads any more: by itself, Rich ends the program."""
+
+            def on_broken_pipe(self) -> None:
+                raise BrokenPipeError(errno.EPIPE, "nobody reads any more")
+
         # Piped output is for programs and logs: nothing is folded there.
-        width = None if self.stderr or self.stream.isatty() else 240
-        return Console(stderr=self.stderr, highlight=False, soft_wrap=True, emoji=False, width=width)
+        width = None if self.stderr or (self.stream and self.stream.isatty()) else 240
+        return Heard(stderr=self.stderr, highlight=False, soft_wrap=True, emoji=False, width=width)
 
     @property
     def is_terminal(self) -> bool:
         """Whether colours are shown, and lines can be written over."""
-        if not self.stream.isatty() and not any(os.environ.get(name) for name in _COLOURED_ANYWAY):
-            return False
-        return self.rich.is_terminal
+        coloured = any(os.environ.get(name) for name in _COLOURED_ANYWAY)
+        return self.stream is not None and (self.stream.isatty() or coloured) and self.rich.is_terminal
 
     @property
     def width(self) -> int:
         return self.rich.width
 
     def print(self, what: Any, *, markup: bool = True, style: str | None = None) -> None:
-        """Print a line of text, with Rich's tags in it if `markup`, or anything else that Rich can show."""
-        if not isinstance(what, str) or self.is_terminal:
-            self.rich.print(what, markup=markup, style=style)
+        """Print a line of text, with Rich's tags in it if `markup`, or anything else that Rich can show.
+
+        What nobody reads any more (`asrun run | head -1`) is not printed; the command goes on.
+        """
+        if isinstance(what, str) and not self.is_terminal:
+            text = without_tags(what) if markup else what
+            self.write(text.translate(_CONTROLS))
+        else:
+            self.unless_gone(lambda: self.rich.print(what, markup=markup, style=style))
+
+    def write(self, text: str) -> None:
+        """Write a line of text as it is, also on a terminal."""
+
+        def write() -> None:
+            if stream := self.stream:
+                stream.write(text + "\n")
+                # In order with what others write, and told while it happens.
+                stream.flush()
+
+        self.unless_gone(write)
+
+    def unless_gone(self, act: Callable[[], None]) -> None:
+        """Print by calling a function, as long as anybody reads."""
+        if self._gone and self._gone is self.stream:
             return
-        text = without_tags(what) if markup else what
-        stream = self.stream
-        stream.write(text.translate(_CONTROLS) + "\n")
-        # In order with what others write, and told while it happens.
-        stream.flush()
+        try:
+            act()
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            self.close()
+
+    def close(self) -> None:
+        """Print nothing any more: whoever read it is gone."""
+        self._gone = self.stream
+        # What is left in Python's own buffers would be complained of when the command ends.
+        with suppress(OSError, ValueError):
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, self._gone.fileno() if self._gone else nothing)
+            os.close(nothing)
 
 
 out, err = Output(), Output(stderr=True)
@@ -141,12 +182,18 @@ def progress() -> Iterator[Callable[[str, str], None]]:
             news[name] = (began, text)
         else:
             news.pop(name, None)
-        status.update("\n".join(_line(each, *told) for each, told in news.items()))
+        lines = "\n".join(_line(each, *told) for each, told in list(news.items()))
+        err.unless_gone(lambda: status.update(lines))
 
     from rich.status import Status
 
-    with Status("", console=err.rich, spinner="dots") as status:
+    status = Status("", console=err.rich, spinner="dots")
+    # To whoever is there: a terminal that was closed ends nothing.
+    err.unless_gone(status.start)
+    try:
         yield tell
+    finally:
+        err.unless_gone(status.stop)
 
 
 def _line(name: str, began: float, text: str) -> str:

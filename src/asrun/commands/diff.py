@@ -12,6 +12,7 @@ import numpy as np
 
 from asrun import codec
 from asrun.changes import Entry, Kind, ValueChange
+from asrun.commands.console import out
 from asrun.difference import Difference, FigureChange, Pairs, RecordChange, since
 from asrun.errors import Exit
 from asrun.formats import THIN, describe, format_measure, format_seconds, plural
@@ -44,7 +45,7 @@ def diff(rev: str, as_json: bool, exit_code: bool) -> None:
     found = since(find_project(), rev)
     text = json.dumps(_json(found), indent=2, ensure_ascii=False) if as_json else markdown(found)
     # Half of a surrogate pair can be recorded, but not printed.
-    click.echo(text.encode("utf-8", "backslashreplace").decode())
+    out.write(text.encode("utf-8", "backslashreplace").decode())
     sys.exit(Exit.FAILED if exit_code and found else Exit.OK)
 
 

@@ -73,10 +73,10 @@ def mutate(pages: tuple[Path, ...], claims: int | None, as_json: bool, seed: int
     verdicts = list(_watched(judge(chosen, context, seed), len(chosen)))
     killed = sum(verdict.killed for verdict in verdicts)
     if as_json:
-        click.echo(json.dumps(_json(verdicts, found, seed), indent=2, ensure_ascii=False))
+        out.write(json.dumps(_json(verdicts, found, seed), indent=2, ensure_ascii=False))
     else:
         _tell(verdicts, found)
-        click.echo(f"killed {killed} of {len(verdicts)}")
+        out.write(f"killed {killed} of {len(verdicts)}")
     if at_least is not None and 100 * killed < at_least * len(verdicts):
         err.print(f"asrun: fewer than {at_least:g}% of the claims were killed", markup=False)
         sys.exit(Exit.FAILED)
@@ -115,7 +115,7 @@ def _tell(verdicts: Sequence[Verdict], found: Found) -> None:
 
 def _line(text: str = "") -> None:
     # Rich would make a picture of the place `slides/01.md:100:`.
-    click.echo(text)
+    out.write(text)
 
 
 def _table(*headings: str) -> Table:

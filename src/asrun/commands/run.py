@@ -158,20 +158,28 @@ def _chosen(
 
 
 def _all(one: Callable[[Snippet, RunName], None], chosen: Sequence[tuple[Snippet, RunName]], jobs: int) -> None:
-    """Do one thing for each run; of several at once, one that fails leaves the others to end."""
+    """Do one thing for each run, one after the other or several at once; one that fails leaves the others to be done.
+
+    Raises:
+        AsrunError: what went wrong, after everything else has ended.
+    """
+    errors: list[BaseException] = []
     if jobs == 1 or len(chosen) < 2:
         for each in chosen:
-            one(*each)
-        return
-    with ThreadPoolExecutor(jobs) as pool:
-        waiting = [pool.submit(one, *each) for each in chosen]
-        try:
-            wait(waiting)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            end_all()
-            raise
-    errors = [error for each in waiting if (error := each.exception())]
+            try:
+                one(*each)
+            except Exception as reason:
+                errors.append(reason)
+    else:
+        with ThreadPoolExecutor(jobs) as pool:
+            waiting = [pool.submit(one, *each) for each in chosen]
+            try:
+                wait(waiting)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                end_all()
+                raise
+        errors = [error for each in waiting if (error := each.exception())]
     if problems := [error for error in errors if isinstance(error, AsrunError)]:
         raise problems[0] if len(problems) == 1 else Problems(problems)
     if errors:

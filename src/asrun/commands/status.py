@@ -46,7 +46,7 @@ def status(as_json: bool, strict_versions: bool) -> None:
                 for run, condition in found.items()]  # fmt: skip
         rows += [{"snippet": name} | _json(Condition(State.BROKEN, error.sentence)) for name, error in broken.items()]
         rows += [{"notebook": path} | _json(condition) for path, condition in labs.items()]
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        out.write(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for heading in ("snippet", "scale", "device", "state", "run", "took", "reason"):

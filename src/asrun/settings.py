@@ -59,18 +59,22 @@ def find_settings(folder: Path) -> Path | None:
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
-def read_settings(file: Path) -> dict[str, Any]:
+def read_settings(file: Path, *, trusted: bool = True) -> dict[str, Any]:
     """Return what a file says, merged with what the files say that it inherits from.
+
+    Arguments:
+        file: The project's mkdocs.yml.
+        trusted: Whether it may read environment variables and files outside of its folder; otherwise `!ENV` is `Code`.
 
     Raises:
         AsrunError: when it cannot be read; with the line.
     """
-    return _read(file, file.parent, ())
+    return _read(file, file.parent, (), trusted)
 
 
-def _read(file: Path, root: Path, heirs: tuple[Path, ...]) -> dict[str, Any]:
+def _read(file: Path, root: Path, heirs: tuple[Path, ...], trusted: bool) -> dict[str, Any]:
     shown = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
-    loader = type("_OfThisFile", (_Loader,), {"shown": shown})
+    loader = type("_OfThisFile", (_Loader,), {"shown": shown, "trusted": trusted})
     try:
         settings = yaml.load(file.read_text("utf-8-sig"), loader)
     except OSError as error:
@@ -97,9 +101,11 @@ def _read(file: Path, root: Path, heirs: tuple[Path, ...]) -> dict[str, Any]:
             where=Where(shown),
             remedy=f"name a file as seen from {file.name}",
         )
+    if not trusted and not parent.is_relative_to(root.resolve()):
+        raise AsrunError(f"INHERIT names {named!s:.200}, which is outside of the project", where=Where(shown))
     if parent in (*heirs, file.resolve()):
         raise AsrunError(f"{named} inherits from {shown}, which inherits from it", where=Where(shown))
-    merged: dict[str, Any] = mergedeep.merge(_read(parent, root, (*heirs, file.resolve())), settings)
+    merged: dict[str, Any] = mergedeep.merge(_read(parent, root, (*heirs, file.resolve()), trusted), settings)
     return merged
 
 
@@ -107,6 +113,7 @@ class _Loader(yaml.SafeLoader):
     """Reads one file; see above."""
 
     shown = ""
+    trusted = True
 
     def get_single_node(self) -> yaml.Node | None:
         node = super().get_single_node()
@@ -115,7 +122,13 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def code(self, suffix: str, node: yaml.Node) -> Code:
-        return Code(f"!!python/{suffix}", Where(self.shown, node.start_mark.line + 1))
+        return self._code(f"!!python/{suffix}", node)
+
+    def variable(self, node: yaml.Node) -> Any:
+        return yaml_env_tag.construct_env_tag(self, node) if self.trusted else self._code("!ENV", node)
+
+    def _code(self, tag: str, node: yaml.Node) -> Code:
+        return Code(tag, Where(self.shown, node.start_mark.line + 1))
 
     def relative(self, node: yaml.ScalarNode) -> Relative:
         text = str(self.construct_scalar(node) or "")
@@ -131,7 +144,7 @@ _Loader.add_multi_constructor(PYTHON, _Loader.code)
 for _name in ("none", "bool", "str", "int", "float", "list", "dict", "tuple"):
     # These are data, and no code.
     _Loader.add_constructor(PYTHON + _name, yaml.FullLoader.yaml_constructors[PYTHON + _name])
-_Loader.add_constructor("!ENV", yaml_env_tag.construct_env_tag)
+_Loader.add_constructor("!ENV", _Loader.variable)
 _Loader.add_constructor("!relative", _Loader.relative)
 
 

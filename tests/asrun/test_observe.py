@@ -13,6 +13,7 @@ import pytest
 
 from asrun import freshness
 from asrun.model import RunName, State
+from asrun.snippet import list_snippets
 from harness import Site
 
 ASK = '''\
@@ -260,7 +261,7 @@ def site(recorded, tmp_path, monkeypatch) -> Site:
 
 def condition(site: Site):
     project = site.project
-    (snippet,) = [each for each in freshness.list_snippets(project) if each.name == "ask"]
+    (snippet,) = [each for each in list_snippets(project) if each.name == "ask"]
     return freshness.run_condition(project, snippet, RUN, site.store)
 
 

@@ -8,10 +8,15 @@ from asrun.commands.console import escape, out, progress
 from asrun.errors import AsrunError, Problems
 from asrun.formats import format_seconds, plural
 from asrun.model import Condition, State
-from asrun.project import find_project
+from asrun.project import Project, find_project
 from asrun.store import Store
 
 __all__ = ["build", "check", "serve"]
+
+_UNTRUSTED = (
+    "For a project of somebody else's: refuse it when anything in mkdocs.yml would run its code (hooks, unknown "
+    "plugins and Markdown extensions, themes and templates of its own, Python's tags), and links that lead out of it."
+)
 
 
 @click.command()
@@ -19,12 +24,14 @@ __all__ = ["build", "check", "serve"]
     "--run/--no-run",
     "may_run",
     default=True,
-    help="With --no-run nothing is executed: records are used as they are, and those that are not fresh are an error.",
+    help="With --no-run no snippet and no notebook is executed: records are used as they are, and those that are not "
+    "fresh are an error. MkDocs still runs the hooks, plugins and themes that mkdocs.yml names.",
 )
+@click.option("--untrusted", is_flag=True, help=_UNTRUSTED + " Implies --no-run.")
 @click.option("--allow-stale", is_flag=True, help="Show stale records, marked as such on the page.")
 @click.option("--pdf", is_flag=True, help='Print the decks and their handouts too; needs Chromium and "asrun[pdf]".')
 @click.option("--beside", is_flag=True, help="Publish also to a folder with files that asrun did not make; they stay.")
-def build(may_run: bool, allow_stale: bool, pdf: bool, beside: bool) -> None:
+def build(may_run: bool, untrusted: bool, allow_stale: bool, pdf: bool, beside: bool) -> None:
     """Run what is not fresh, check every page and deck, and publish to site/.
 
     All or nothing: the site is rendered aside and swapped in when everything is right. Until then, and whenever
@@ -35,6 +42,11 @@ def build(may_run: bool, allow_stale: bool, pdf: bool, beside: bool) -> None:
     from asrun.key import sources
 
     project = find_project()
+    if untrusted:
+        if pdf:
+            raise click.UsageError("--untrusted and --pdf: a browser that prints a deck runs its scripts")
+        _refuse(project)
+        may_run = False
     store = Store(project)
     building.prepare(project, beside=beside)
     if pdf:
@@ -67,6 +79,12 @@ def build(may_run: bool, allow_stale: bool, pdf: bool, beside: bool) -> None:
     out.print(f"Open {site / 'index.html'}", markup=False)
 
 
+def _refuse(project: Project) -> None:
+    from asrun.untrusted import refuse_code
+
+    refuse_code(project)
+
+
 def _require_browser() -> None:
     """Find out that there is no browser before hours of runs, and not after them."""
     from asrun.browser import started
@@ -94,14 +112,18 @@ def serve(port: int, open_browser: bool) -> None:
 
 @click.command()
 @click.option("--allow-stale", is_flag=True, help="Accept stale records.")
+@click.option("--untrusted", is_flag=True, help=_UNTRUSTED)
 @click.option("--places", is_flag=True, help="Of a problem that is met in many places, name them all.")
-def check(allow_stale: bool, places: bool) -> None:
+def check(allow_stale: bool, untrusted: bool, places: bool) -> None:
     """Check every value, claim and citation of every page and deck, without rendering the site."""
     from asrun import build as building
     from asrun.context import Context
 
+    project = find_project()
+    if untrusted:
+        _refuse(project)
     try:
-        cited = building.check(Context(find_project(), allow_stale=allow_stale))
+        cited = building.check(Context(project, allow_stale=allow_stale))
     except Problems as problems:
         raise AsrunError(problems.told(), exit_code=problems.exit_code) if places else problems from None
     out.print(f"{cited} values, claims and citations hold.")

@@ -273,7 +273,7 @@ def provenance() -> Provenance:
 
 
 def figure(name: str = "figure", text: str = "drawn") -> Figure:
-    return Figure(name, f'<svg xmlns="http://www.w3.org/2000/svg" role="img"><title>{text}</title></svg>', text)
+    return Figure(name, f'<svg role="img" xmlns="http://www.w3.org/2000/svg"><title>{text}</title></svg>', text)
 
 
 def raised(function: Any, *arguments: Any, **options: Any) -> str:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from asrun.document import check_drawing
+from asrun.drawing import check_drawing, id_prefix
 from asrun.errors import AsrunError
 from asrun.freshness import record_condition
 from asrun.model import Record, RunName, State, Where
@@ -45,7 +45,7 @@ _BLOCK = tarfile.BLOCKSIZE
 _LONGEST_REASON = 500
 _MEMBER = re.compile(
     r"(?P<snippet>[^\W\d]\w*)/(?P<scale>[\w-]+)-(?P<device>cpu|cuda)"
-    r"(?:(?P<record>\.json)|\.\w[\w-]*\.[0-9a-f]{8}\.svg)"
+    r"(?:(?P<record>\.json)|\.(?P<figure>\w[\w-]*)\.[0-9a-f]{8}\.svg)"
 )
 _KINDS = {
     tarfile.SYMTYPE: "a symbolic link",
@@ -217,7 +217,9 @@ def _check_figure(name: str, data: bytes, path: Path) -> None:
         if b"\r" in data:
             # It would be read back as a line feed, and no longer have its digest.
             raise ValueError("the SVG is refused: it holds a carriage return")
-        check_drawing(data.decode("utf-8"))
+        match = _MEMBER.fullmatch(name)
+        assert match, "every name has been checked"
+        check_drawing(data.decode("utf-8"), id_prefix(f"{match['snippet']}-{match['figure']}"))
     except (AsrunError, ValueError) as error:
         raise _refused(name, error.what if isinstance(error, AsrunError) else str(error), path) from error
 

@@ -106,7 +106,10 @@ def _draw(module: ModuleType, result: dict[str, Any]) -> dict[str, Any]:
     drawn = module.plot(result)
     named = drawn if isinstance(drawn, dict) else {"figure": drawn}
     figures = {name: to_svg(figure, f"{module.__name__}-{name}") for name, figure in named.items()}
-    return {name: {"svg": figure.svg, "alt": figure.alt} for name, figure in figures.items()}
+    return {
+        name: {"svg": figure.svg, "alt": figure.alt, "points_as_image": figure.points_as_image}
+        for name, figure in figures.items()
+    }
 
 
 def _failure(error: BaseException, folders: list[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the files of a record may hold, whoever wrote them: fields of the right kind, drawings that can only be seen.
+"""What the file of a record may hold, whoever wrote it: fields of the right kind.
 
 A record may come from another machine, or from anyone who can propose a change to the project. Whatever is read here is
 taken for text and numbers: nothing is executed, and nothing is left for later code to stumble over.
@@ -6,7 +6,6 @@ taken for text and numbers: nothing is executed, and nothing is left for later c
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 import re
@@ -16,11 +15,9 @@ from dataclasses import fields
 from typing import Any
 
 from asrun.codec import DEEPEST
-from asrun.errors import AsrunError
-from asrun.figure import sanitise_svg
 from asrun.model import Provenance
 
-__all__ = ["SCHEMA", "check_drawing", "read"]
+__all__ = ["SCHEMA", "read"]
 
 SCHEMA = 1
 
@@ -187,26 +184,3 @@ _PROVENANCE: dict[str, _Kind] = {
     field.name: {"str": _line, "float": _number, "dict[str, str]": _each(_line, _line)}[str(field.type)]
     for field in fields(Provenance)
 }
-
-
-@functools.lru_cache(maxsize=64)
-def check_drawing(svg: str) -> None:
-    """Refuse a drawing that could do anything in a page but be seen, or that a browser could read in another way.
-
-    What passes may stand in a page as it is: XML and HTML agree about elements, attributes and text.
-
-    Raises:
-        AsrunError: saying what it holds.
-    """
-    # An HTML parser ends `<!-->` at once, an XML parser much later: what is a comment to one is a script to the other.
-    for start, told in {"<!DOCTYPE": "a DOCTYPE", "<?": "a processing instruction", "<!": "a comment or CDATA"}.items():
-        if start in svg:
-            raise AsrunError(f"the SVG is refused: it holds {told}", remedy="draw it again with its snippet")
-    if not svg.startswith("<svg") or not svg.rstrip().endswith(">"):
-        raise AsrunError("the SVG is refused: it is not one <svg> element", remedy="draw it again with its snippet")
-    try:
-        sanitise_svg(svg)
-    except RecursionError as error:
-        raise AsrunError(
-            "the SVG is refused: it is nested too deep", remedy="draw it again with its snippet"
-        ) from error

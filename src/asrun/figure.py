@@ -6,7 +6,6 @@ what Matplotlib writes for a page of its own is taken out, and the figure's labe
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 import sys
@@ -14,13 +13,14 @@ import xml.etree.ElementTree as etree
 from pathlib import Path
 from typing import Any
 
-from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from asrun.drawing import id_prefix, sanitise_svg
 from asrun.errors import AsrunError
 from asrun.model import Figure
+from asrun.raster import HEAVY, follows_the_page, lighten
 
-__all__ = ["COLOURS", "MATPLOTLIBRC", "sanitise_svg", "style_digest", "to_svg"]
+__all__ = ["COLOURS", "MATPLOTLIBRC", "to_svg"]
 
 MATPLOTLIBRC = Path(__file__).parent / "assets" / "matplotlibrc"
 """The house style; the runner sets the environment variable of the same name to it."""
@@ -45,52 +45,12 @@ _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _PIXELS_PER_POINT = 1.5  # at its widest; 11 points are then 16 pixels, as large as the text around the figure
 
-_ELEMENTS = frozenset(
-    [
-        "svg",
-        "g",
-        "defs",
-        "title",
-        "desc",
-        "path",
-        "rect",
-        "circle",
-        "ellipse",
-        "line",
-        "polyline",
-        "polygon",
-        "text",
-        "tspan",
-        "textPath",
-        "use",
-        "image",
-        "clipPath",
-        "mask",
-        "pattern",
-        "marker",
-        "symbol",
-        "linearGradient",
-        "radialGradient",
-        "stop",
-        "filter",
-        "feColorMatrix",
-        "feComposite",
-        "feFlood",
-        "feBlend",
-        "feGaussianBlur",
-        "feOffset",
-        "feMerge",
-        "feMergeNode",
-    ]
-)
 _GEOMETRY = frozenset(["d", "x", "y", "x1", "y1", "x2", "y2", "cx", "cy", "r", "rx", "ry", "points", "width", "height"])
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\b")
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
 _LOCAL_URL = re.compile(r"url\(\s*(['\"]?)#([^)'\"]+)\1\s*\)")
-_OUTWARD = re.compile(
-    r"url\(\s*['\"]?(?![\s'\"#])|//|@import|expression\(|javascript:|data:|position\s*:|\\", re.IGNORECASE
-)
-_EMBEDDED_IMAGE = re.compile(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=\s]*")
+_ODD = re.compile(r"[^\w.:-]", re.ASCII)
+"""What an artist's gid may have, and an id may not."""
 _NO_ROTATION = re.compile(r"rotate\(-?0 [^)]*\)")
 
 
@@ -116,7 +76,12 @@ def to_svg(figure: Any, name: str) -> Figure:
             f"The figure {name} has no alt text: readers who cannot see it would learn nothing from it.",
             remedy='Say in plot what it shows: figure.set_label("Test error falls until …, then rises.")',
         )
-    return Figure(name=name, svg=_housed(_drawn(figure), name, alt), alt=alt)
+    points = lighten(figure)
+    svg = _drawn(figure)
+    if len(svg) > HEAVY and (more := lighten(figure)):
+        # Some artists are made only when they are drawn.
+        points, svg = points + more, _drawn(figure)
+    return Figure(name=name, svg=_housed(svg, name, alt, follows_the_page(figure)), alt=alt, points_as_image=points)
 
 
 def _drawn(figure: Any) -> str:
@@ -129,14 +94,17 @@ def _drawn(figure: Any) -> str:
     return buffer.getvalue().decode("utf-8")
 
 
-def _housed(svg: str, name: str, alt: str) -> str:
+def _housed(svg: str, name: str, alt: str, turns: bool) -> str:
     root = fromstring(svg)
     for parent in list(root.iter()):
         for child in list(parent):
             # The style sheet would rule the whole page that the drawing stands in; the root's style says the same.
             if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"):
                 parent.remove(child)
-    prefix = re.sub(r"[^A-Za-z0-9_-]+", "-", name) + "-"
+            if turns and child.tag == f"{{{_SVG}}}image" and "clip-path" not in parent.attrib:
+                # What artists became is drawn light for dark on a dark page; what an author shows as an image is not.
+                child.set("style", "filter: var(--fig-turned, none)")
+    prefix = id_prefix(name)
     for element in root.iter():
         _house(element, prefix)
         # One element a line, without Matplotlib's indentation: shorter, and still a readable diff.
@@ -153,15 +121,15 @@ def _housed(svg: str, name: str, alt: str) -> str:
         "style": f"max-width: {width * _PIXELS_PER_POINT:.0f}px; height: auto; "
         "font-family: var(--fig-font, sans-serif); stroke-linejoin: round; stroke-linecap: butt",
     }
-    return sanitise_svg(etree.tostring(root, encoding="unicode"))
+    return sanitise_svg(etree.tostring(root, encoding="unicode"), prefix)
 
 
 def _house(element: etree.Element, prefix: str) -> None:
     for key, value in list(element.attrib.items()):
         if key == "id":
-            value = prefix + value
+            value = prefix + _ODD.sub("-", value)
         elif key == _HREF and value.startswith("#"):
-            value = f"#{prefix}{value[1:]}"
+            value = f"#{prefix}{_ODD.sub('-', value[1:])}"
         elif key == "style":
             value = _style(value)
         elif key == "transform":
@@ -169,7 +137,7 @@ def _house(element: etree.Element, prefix: str) -> None:
         if key in _GEOMETRY:
             value = _LONG_NUMBER.sub(_rounded, " ".join(value.split()))
         elif key not in ("id", _HREF):
-            value = _COLOUR.sub(_variable, _LOCAL_URL.sub(rf"url(#{prefix}\2)", value))
+            value = _COLOUR.sub(_variable, _LOCAL_URL.sub(lambda url: f"url(#{prefix}{_ODD.sub('-', url[2])})", value))
         element.set(key, value)
         if not value:
             del element.attrib[key]
@@ -199,57 +167,3 @@ def _rounded(number: re.Match[str]) -> str:
 def _variable(colour: re.Match[str]) -> str:
     variable = COLOURS.get(colour[0].lower())
     return f"var({variable}, {colour[0].lower()})" if variable else colour[0]
-
-
-def sanitise_svg(text: str) -> str:
-    """Return SVG that can do nothing in a page but be seen, or raise.
-
-    Arguments:
-        text: A drawing from a record, which anyone may have edited.
-
-    Returns:
-        The drawing, written anew from what was checked.
-    """
-    start = text.find("<svg")
-    try:
-        root = fromstring(text[max(start, 0) :], forbid_dtd=True)
-    except (etree.ParseError, DefusedXmlException) as error:
-        raise _refused(f"it cannot be read ({error})") from error
-    if root.tag != f"{{{_SVG}}}svg":
-        raise _refused("it is not one <svg> element")
-    for element in root.iter():
-        namespace, _, tag = str(element.tag).rpartition("}")
-        if namespace != f"{{{_SVG}" or tag not in _ELEMENTS:
-            raise _refused(f"it holds <{tag}>")
-        element.tag = tag
-        for key, value in list(element.attrib.items()):
-            if key == _HREF:
-                element.set("href", element.attrib.pop(key))
-                key = "href"
-            _check_attribute(tag, key, value.strip())
-    root.set("xmlns", _SVG)
-    return etree.tostring(root, encoding="unicode")
-
-
-def _check_attribute(tag: str, key: str, value: str) -> None:
-    if key.lower().startswith("on"):
-        raise _refused(f"<{tag}> has the event handler {key}")
-    if key == "href":
-        if not value.startswith("#") and not (tag == "image" and _EMBEDDED_IMAGE.fullmatch(value)):
-            raise _refused(f"<{tag}> refers to {value[:40]}")
-    elif key.startswith("{") or key in ("src", "base"):
-        raise _refused(f"<{tag}> has the attribute {key.rpartition('}')[2]}")
-    elif key != "aria-label" and (outward := _OUTWARD.search(value)):
-        raise _refused(f"{key} of <{tag}> holds {value[outward.start() : outward.start() + 40]}")
-
-
-def _refused(reason: str) -> AsrunError:
-    return AsrunError(
-        f"The SVG is refused: {reason}.",
-        remedy="A figure holds shapes, text and embedded images only; draw it again with its snippet.",
-    )
-
-
-def style_digest() -> str:
-    """Return a short digest of all that decides how a figure looks beside its snippet."""
-    return hashlib.sha256(MATPLOTLIBRC.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:16]

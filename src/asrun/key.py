@@ -40,7 +40,7 @@ def code(
 
 def plot_code(project: Project, snippet: Snippet, *, read: Sources | None = None) -> dict[str, Digests]:
     """Return the digests of what decides how a record is drawn, the house style included."""
-    from asrun.figure import style_digest
+    from asrun.style import style_digest
 
     if not snippet.plots:
         return {}

@@ -132,3 +132,5 @@ class Figure:
     name: str
     svg: str = field(repr=False)
     alt: str
+    points_as_image: int = 0
+    """How many points were drawn as an image, being too many for a page. Known when it is drawn; told as a remark."""

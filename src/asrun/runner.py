@@ -23,6 +23,7 @@ from asrun.key import data_digests, folders, plot_code, unreached, variable_dige
 from asrun.model import Figure, Provenance, Record, RunName, Snippet, Where
 from asrun.process import Limits, Listener, no_room, start, write
 from asrun.project import Project
+from asrun.raster import replaced
 
 try:
     import fcntl
@@ -221,6 +222,7 @@ def redraw(project: Project, snippet: Snippet, record: Record, listener: Listene
     return replace(
         record,
         figures={name: Figure(name, entry["svg"], entry["alt"]) for name, entry in drawn.items()},
+        remarks=replaced(record.remarks, {name: entry["points_as_image"] for name, entry in drawn.items()}),
         plot_code=before,
         plot_files=data_digests(project, report),
     )

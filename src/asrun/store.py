@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from asrun import codec
-from asrun.document import SCHEMA, check_drawing
+from asrun.document import SCHEMA
 from asrun.document import read as read_document
+from asrun.drawing import check_drawing, id_prefix
 from asrun.errors import AsrunError
 from asrun.model import Figure, Provenance, Record, RunName, Where
 from asrun.project import Project
@@ -243,7 +244,9 @@ class Store:
         figures = {}
         for name, entry in document["figures"].items():
             svg = drawing(entry["file"])
-            if hashlib.sha256(svg.encode()).hexdigest() != entry["sha256"] or not _is_drawing(svg):
+            if hashlib.sha256(svg.encode()).hexdigest() != entry["sha256"] or not _is_drawing(
+                svg, f"{run.snippet}-{name}"
+            ):
                 damaged.add(f"figure {name}")
             figures[name] = Figure(name, svg, entry["alt"])
         key = document["key"]
@@ -280,10 +283,10 @@ def _version(path: Path) -> _Version | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _is_drawing(svg: str) -> bool:
+def _is_drawing(svg: str, name: str) -> bool:
     """Whether it is safe to show: a digest tells only that a drawing and a record were written by the same hand."""
     try:
-        check_drawing(svg)
+        check_drawing(svg, id_prefix(name))
     except AsrunError:
         return False
     return True

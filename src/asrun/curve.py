@@ -61,8 +61,9 @@ def read_curve(measure: Measure) -> Curve:
     order = np.argsort(labels, kind="stable") if numeric else np.arange(len(labels))
     points = [measure.take(axis, int(at)) for at in order]
     values = [np.ravel(np.asarray(point.values, dtype=float)) for point in points]
-    if not all(each.size and np.all(np.isfinite(each)) for each in values):
-        raise AsrunError(f"{measure.text} has a point that is not a finite number", remedy="look at its record")
+    measure.require_finite()
+    if not all(each.size for each in values):
+        raise AsrunError(f"{measure.text} has a point without any number", remedy="let run return at least one")
     return Curve(
         axis,
         tuple(_written(plain(labels[at])) for at in order),
@@ -120,11 +121,14 @@ def read_published(
             f"{measure.text} goes along {axis}, and the measured curve along {curve.axis}",
             remedy=f"say how {curve.axis} comes from {axis}, as in at: 1 - {axis}",
         )
+    if measure.values.ndim != 1:
+        raise AsrunError(f"{measure.text} is not a published curve", remedy="write published: published.key")
     points = []
     for label, value in zip(measure.labels[axis], measure.values, strict=True):
         where = _place(label, axis, curve, at, evaluate)
-        if math.isfinite(float(np.mean(value))):
-            points.append((where, float(np.mean(value))))
+        # A curve may have no point at a place where another of its table has one.
+        if not np.isnan(value):
+            points.append((where, Measure(np.asarray(value), text=measure.text).number()))
     return Published(keys[0].removeprefix("published."), tuple(sorted(points)))
 
 

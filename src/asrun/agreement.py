@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from asrun.errors import AsrunError
-from asrun.measure import SEED, Measure
+from asrun.measure import SEED, Measure, plain
 from asrun.statistics import LEVEL, Comparison, difference, require_sample
 
 __all__ = ["agrees", "close", "falls", "rises"]
@@ -28,8 +28,12 @@ def close(left: Measure, right: Measure, tolerance: Measure) -> Comparison:
         raise AsrunError(f"the tolerance {tolerance.text} is not above 0", remedy="write close(one, other, 0.1)")
     sign = f"is within {tolerance.text} of"
     if not (left.is_sample or right.is_sample):
-        apart = abs(left.number() - right.number())
-        if not math.isfinite(apart):
+        numbers = [side.number() for side in (left, right)]
+        if left.is_number and right.is_number:
+            # Long whole numbers are compared to the last digit.
+            numbers = [plain(side.values) for side in (left, right)]
+        apart = abs(numbers[0] - numbers[1])
+        if apart == math.inf:
             raise AsrunError(f"{left.text} and {right.text} are too far apart to reckon with")
         return Comparison(left, sign, right, apart < within, "compared as they are")
     for side in (left, right):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
+import reprlib
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import Any
 
 from asrun.model import Where
 
-__all__ = ["AsrunError", "Exit", "Problems", "did_you_mean"]
+__all__ = ["AsrunError", "Exit", "Problems", "did_you_mean", "quoted", "visible"]
 
 
 class Exit(IntEnum):
@@ -25,6 +28,48 @@ class Exit(IntEnum):
     """Ctrl-C; what was finished is kept."""
 
 
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+"""What moves a terminal's cursor, turns text around, has no width, or is half a character."""
+
+_WIDEST = 600
+"""Characters of one line of a message: what is quoted in it may be of any length."""
+
+
+def visible(text: str) -> str:
+    """Return text that shows what it is made of: characters that act on other text are written as Python writes them.
+
+    Colours are taken out; line ends and tabs stay.
+    """
+    text = _COLOUR.sub("", text.replace("\r\n", "\n"))
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def _cut(text: str, most: int) -> str:
+    """Take the middle out of a line that is too long: what is said stands at its ends."""
+    return text if len(text) <= most else f"{text[: most * 2 // 3]} … {text[-most // 4 :]}"
+
+
+class _Legible:
+    """A text of an error: whatever it quotes, it can be read, and is not too much."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = f"_{name}"
+
+    def __get__(self, error: AsrunError, owner: type | None = None) -> str:
+        return str(getattr(error, self.name))
+
+    def __set__(self, error: AsrunError, text: str) -> None:
+        lines = [_cut(line, _WIDEST) for line in visible(text).split("\n")]
+        if error.longest and len(lines) > error.longest:
+            half = error.longest // 2
+            lines = [*lines[:half], f"… {len(lines) - 2 * half} lines …", *lines[-half:]]
+        setattr(error, self.name, "\n".join(lines))
+
+
 class AsrunError(Exception):
     """Something that an author can mend.
 
@@ -38,16 +83,24 @@ class AsrunError(Exception):
     def __init__(
         self, what: str, *, where: Where | None = None, remedy: str | None = None, exit_code: Exit = Exit.FAILED
     ):
-        super().__init__(what)
-        self.what, self.where, self.remedy, self.exit_code = what, where, remedy, exit_code
+        self.what, self.remedy = what, remedy or ""
+        self.where, self.exit_code = where, exit_code
+        super().__init__(self.what)
+
+    what, remedy = _Legible(), _Legible()
+    longest = 200
+    """Lines of a text; what a run printed last may be among them."""
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
+        place = f"{visible(str(self.where))}: " if self.where else ""
         return f"{place}{self.what}" + (f"\n    {self.remedy}" if self.remedy else "")
 
 
 class Problems(AsrunError):
     """Several errors found in one pass, so that an author mends them in one pass too."""
+
+    longest = 0
+    """As many lines as they have."""
 
     def __init__(self, errors: Iterable[AsrunError]):
         self.errors = list(errors)
@@ -56,6 +109,14 @@ class Problems(AsrunError):
             "\n".join(str(error) for error in self.errors) + (f"\n{count} problems" if count > 1 else ""),
             exit_code=max(error.exit_code for error in self.errors),
         )
+
+
+def quoted(value: Any) -> str:
+    """Return what an author gave where something else was wanted, in a few characters, however large it is."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
 
 
 def did_you_mean(name: str, known: Iterable[str], *, otherwise: str, within: str = "") -> str:

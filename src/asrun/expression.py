@@ -66,18 +66,45 @@ def evaluate(
         AsrunError: for anything that is not in the language, an unknown name, or a comparison that cannot be decided.
     """
     walker = _Evaluator(lookup, scale, names or {})
+    if len(text) > _LONGEST:
+        raise AsrunError(
+            f"an expression of {len(text)} characters is longer than anybody reads: {text}",
+            remedy=f"let the snippet return what is reckoned here; {_LONGEST} characters are the most",
+        )
     try:
         with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(f"({text.strip()}\n)", mode="eval")
+        if _depth(tree.body) > _DEEPEST:
+            raise AsrunError(
+                f"an expression is nested more than {_DEEPEST} deep: {text}",
+                remedy="let the snippet return what is reckoned here",
+            )
         result = walker.visit(tree.body)
         if isinstance(result, _Path):
             result = result.measure()
         return Evaluation(replace(result, text=_source(tree.body)), tuple(walker.comparisons))
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        deep = isinstance(error, (MemoryError, RecursionError))
+        why = "it is nested too deep" if deep else getattr(error, "msg", None) or str(error)
         raise AsrunError(
-            f"not an expression: {' '.join(text.split())} ({getattr(error, 'msg', None) or error})",
+            f"not an expression: {' '.join(text.split())} ({why})",
             remedy="write it as in Python: snippet.value(axis=label) < other.value",
         ) from error
+
+
+_LONGEST = 4000
+"""Characters of an expression."""
+
+_DEEPEST = 60
+"""Levels of an expression, one in the other; a sum has as many as it has terms."""
+
+
+def _depth(node: ast.AST) -> int:
+    """Return how many expressions lie in each other at most, without lying in each other oneself."""
+    level, depth = [node], 0
+    while level:
+        level, depth = [child for each in level for child in ast.iter_child_nodes(each)], depth + 1
+    return depth
 
 
 def _source(node: ast.AST) -> str:
@@ -204,7 +231,7 @@ class _Evaluator:
             raise AsrunError(f"{_source(node)} does not point at one thing", remedy="count from 0: value[0]")
         try:
             return measure.take(measure.axes[0], int(at))
-        except IndexError as error:
+        except (IndexError, OverflowError) as error:
             raise AsrunError(f"{_source(node)} is out of range", remedy=f"there are {len(measure.values)}") from error
 
     def visit_Call(self, node: ast.Call) -> Measure:

@@ -29,7 +29,8 @@ _WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 
 _SPEC = re.compile(
-    r"(?:[^{}\x00-\x1f]?[<>=^])?[-+ ]?z?#?0?(?P<width>\d{0,2})[,_]?(?:\.(?P<precision>\d{1,2}))?[bdeEfFgGnoxX%]?"
+    r"(?:[^{}\x00-\x1f]?[<>=^])?[-+ ]?z?#?0?(?P<width>\d{0,2})[,_]?(?:\.(?P<precision>\d{1,2}))?[bdeEfFgGnoxX%]?",
+    re.ASCII,
 )
 """Python's format specifications of numbers."""
 

@@ -83,7 +83,7 @@ def _each(operate: Callable[[np.ndarray], Any]) -> Callable[[Measure], Measure]:
 
 
 def _sd(measure: Measure) -> Measure:
-    if measure.is_sample and len(measure.values) < 2:
+    if SEED in measure.axes and measure.values.shape[measure.axes.index(SEED)] < 2:
         raise AsrunError(f"{measure.text} has one seed, and no spread", remedy="run it with more seeds")
     return measure.over_seeds(lambda v, axis: np.std(v, axis=axis, ddof=1))
 

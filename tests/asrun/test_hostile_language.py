@@ -273,3 +273,60 @@ def test_a_table_is_of_a_size_that_can_be_read(coin, options, told):
     message = raised(coin.convert, f"/// table | Numbers\n{options}\n///")
     assert message.startswith("docs/index.md:1: ") and len(message) < 1500
     assert told is None or told in message, message
+
+
+BOMB = "&a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
+    f"    {name}: &{name} [{', '.join(['*' + before] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+HUGE = f"0x{'f' * 5000}"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *("range: [0, .inf]", "range: [-.inf, 10]", "range: [.nan, 10]", "range: [0, 1.0e+400]", "range: [0, 1e400]"),
+        *("range: [10, 0]", "range: [-1.0e+300, 10]", f"range: [0, {HUGE}]", f"range: {HUGE}", "range: &a [1, *a]"),
+        *("log: true\n    range: [1.0e-300, 10]", "log: true", f"unit: {HUGE}", f"across: {HUGE}", f"of: {HUGE}"),
+    ],
+)
+def test_a_curve_needs_numbers_that_can_be_drawn(coin, options):
+    coin.put("coin", {"n": [0.0, 5.0], "bias": [1, 2], "axes": {"n": "bias"}}, figures=[figure()])
+    of = "" if options.startswith("of:") else "    of: coin.n\n"
+    message = raised(coin.convert, f"/// quiz | How does it go?\n{of}    {options}\n///")
+    assert message.startswith("docs/index.md:1: ") and len(message) < 1500
+
+
+@pytest.mark.parametrize("values", [[1e300, 1e-300], [1e308, -1e308], [5e-324, 0.0], [1e-20, 2e-20], [0.0, 1e16]])
+@pytest.mark.parametrize("log", ["", "    log: true\n"])
+def test_a_curve_that_cannot_be_drawn_is_told(coin, values, log):
+    coin.put("coin", {"n": values, "bias": [1, 2], "axes": {"n": "bias"}}, figures=[figure()])
+    message = raised(coin.convert, f"/// quiz | How does it go?\n    of: coin.n\n{log}///")
+    assert "cannot be drawn by hand" in message
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *("tolerance: .nan", "tolerance: .inf", "tolerance: 1.0e+400", "tolerance: -1", "tolerance: nan", "tolerance: inf%"),
+        *("tolerance: [1, 2]", f"tolerance: {HUGE}", "tolerance: 5%%", f"tolerance: {'9' * 5000}", "tolerance: 1_0x"),
+        f"tolerance: 1\n    draw: {{a: [{', '.join(map(str, range(201)))}]}}",
+        f"tolerance: 1\n    draw: {{a: {list(range(15))}, b: {list(range(15))}}}",
+        f"tolerance: 1\n    draw: {{a: [{HUGE}]}}",
+        f"tolerance: 1\n    draw: {{{HUGE}: [1]}}",
+        "tolerance: 1\n    draw: {a: [.inf]}",
+        "tolerance: 1\n    draw: {a: 1000000000}",
+        f"tolerance: 1\n    wrong: {{{HUGE}: So.}}",
+        "tolerance: 1\n    wrong: {1e999: So.}",
+        "tolerance: 1\n    wrong: {10**400: So.}",
+        f"tolerance: 1\n    a: {BOMB}".rstrip(),
+    ],
+)
+def test_a_question_for_a_number_needs_numbers(coin, options):
+    message = raised(coin.convert, f"/// quiz | How many?\n    answer: 3\n    {options}\n///")
+    assert message.startswith("docs/index.md:1: ") and len(message) < 1500
+
+
+@pytest.mark.parametrize("answer", [HUGE, "9" * 400, "10**400", ".nan", ".inf", "'9**9**9**9'", "1/0", "1e307", "[1]", "{a: 1}"])
+def test_an_answer_is_a_number(coin, answer):
+    message = raised(coin.convert, f"/// quiz | How many?\n    answer: {answer}\n    tolerance: 5000%\n///")
+    assert message.startswith("docs/index.md:1: ") and len(message) < 1500

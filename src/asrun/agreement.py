@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from asrun.errors import AsrunError
-from asrun.measure import SEED, Measure
+from asrun.measure import SEED, Measure, plain
 from asrun.statistics import LEVEL, Comparison, difference, require_sample
 
 __all__ = ["agrees", "close", "falls", "rises"]
@@ -26,8 +28,14 @@ def close(left: Measure, right: Measure, tolerance: Measure) -> Comparison:
         raise AsrunError(f"the tolerance {tolerance.text} is not above 0", remedy="write close(one, other, 0.1)")
     sign = f"is within {tolerance.text} of"
     if not (left.is_sample or right.is_sample):
-        holds = abs(left.number() - right.number()) < within
-        return Comparison(left, sign, right, holds, "compared as they are")
+        numbers = [side.number() for side in (left, right)]
+        if left.is_number and right.is_number:
+            # Long whole numbers are compared to the last digit.
+            numbers = [plain(side.values) for side in (left, right)]
+        apart = abs(numbers[0] - numbers[1])
+        if apart == math.inf:
+            raise AsrunError(f"{left.text} and {right.text} are too far apart to reckon with")
+        return Comparison(left, sign, right, apart < within, "compared as they are")
     for side in (left, right):
         require_sample(side)
     found = difference(left, right, level=1 - 2 * LEVEL)
@@ -64,7 +72,13 @@ def agrees(left: Measure, right: Measure) -> Comparison:
         raise AsrunError(
             f"{right.text} is not a single published number", remedy="choose one: published.key(axis=label)"
         )
-    stated = 0.0 if right.uncertainty is None else float(np.nan_to_num(right.uncertainty))
+    right.require_finite()
+    stated = 0.0 if right.uncertainty is None or np.isnan(right.uncertainty) else float(right.uncertainty)
+    if not 0 <= stated < math.inf:
+        raise AsrunError(
+            f"{right.text} has the uncertainty {stated:g}, with which nothing can agree or not",
+            remedy="mend it in published.yml",
+        )
     bare = Measure(right.values, text=right.text)
     found = difference(left, bare, level=0.95).interval()
     test = f"95 % interval of the mean, ± {found.half:.3g}, against the stated ± {stated:.3g}"
@@ -84,15 +98,17 @@ def falls(series: Measure) -> Comparison:
 
 
 def _goes(series: Measure, way: int, sign: str) -> Comparison:
+    series.require_finite()
     means = series.over_seeds(np.mean) if SEED in series.axes else series
     if len(means.axes) != 1 or len(means.values) < 2:
         raise AsrunError(
             f"{series.text} is not a series along one axis",
             remedy="leave one axis besides the seeds: values(other=label)",
         )
-    if not np.all(np.isfinite(means.values)):
-        raise AsrunError(f"{series.text} has a number that is not finite", remedy="look at its record")
-    steps = way * np.diff(means.values)
+    means.require_finite()
+    # Python's own numbers do not begin again from the other end, as whole numbers of few bits do.
+    numbers = means.values.tolist()
+    steps = [way * (after - before) for before, after in zip(numbers[:-1], numbers[1:], strict=True)]
     least = int(np.argmin(steps))
     labels = means.labels.get(means.axes[0])
     between = (
@@ -101,4 +117,4 @@ def _goes(series: Measure, way: int, sign: str) -> Comparison:
         else ""
     )
     test = f"means compared one by one{between}"
-    return Comparison(series, sign, None, bool(steps.min() > 0), test)
+    return Comparison(series, sign, None, min(steps) > 0, test)

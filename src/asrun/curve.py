@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from asrun.errors import AsrunError
+from asrun.errors import AsrunError, quoted
 from asrun.expression import Evaluation
 from asrun.formats import format_measure
 from asrun.measure import SEED, Measure, plain
@@ -18,6 +18,9 @@ __all__ = ["Curve", "Published", "read_curve", "read_published", "read_range"]
 
 MOST = 24
 """Points that a reader can be asked to set."""
+
+LARGEST = 1e15
+"""Numbers of this size, and those as small, are no longer drawn: a browser's arithmetic has no digits left for them."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,9 @@ def read_curve(measure: Measure) -> Curve:
     order = np.argsort(labels, kind="stable") if numeric else np.arange(len(labels))
     points = [measure.take(axis, int(at)) for at in order]
     values = [np.ravel(np.asarray(point.values, dtype=float)) for point in points]
-    if not all(each.size and np.all(np.isfinite(each)) for each in values):
-        raise AsrunError(f"{measure.text} has a point that is not a finite number", remedy="look at its record")
+    measure.require_finite()
+    if not all(each.size for each in values):
+        raise AsrunError(f"{measure.text} has a point without any number", remedy="let run return at least one")
     return Curve(
         axis,
         tuple(_written(plain(labels[at])) for at in order),
@@ -120,11 +124,14 @@ def read_published(
             f"{measure.text} goes along {axis}, and the measured curve along {curve.axis}",
             remedy=f"say how {curve.axis} comes from {axis}, as in at: 1 - {axis}",
         )
+    if measure.values.ndim != 1:
+        raise AsrunError(f"{measure.text} is not a published curve", remedy="write published: published.key")
     points = []
     for label, value in zip(measure.labels[axis], measure.values, strict=True):
         where = _place(label, axis, curve, at, evaluate)
-        if math.isfinite(float(np.mean(value))):
-            points.append((where, float(np.mean(value))))
+        # A curve may have no point at a place where another of its table has one.
+        if not np.isnan(value):
+            points.append((where, Measure(np.asarray(value), text=measure.text).number()))
     return Published(keys[0].removeprefix("published."), tuple(sorted(points)))
 
 
@@ -146,7 +153,11 @@ def read_range(option: Any, curve: Curve, published: Published | None, *, log: b
     """
     values = [*curve.low, *curve.high, *(value for _, value in (published.points if published else ()))]
     least, most = min(values), max(values)
-    if log and least <= 0:
+    if max(abs(least), abs(most)) >= LARGEST or 0 < max(abs(least), abs(most)) <= 1 / LARGEST:
+        raise AsrunError(
+            f"a curve from {least:g} to {most:g} cannot be drawn by hand", remedy="let the snippet return another unit"
+        )
+    if log and least <= 1 / LARGEST:
         raise AsrunError(
             f"a logarithmic scale has no place for {least:g}", remedy="take log: true out, or give the curve another"
         )
@@ -156,10 +167,12 @@ def read_range(option: Any, curve: Curve, published: Published | None, *, log: b
         not isinstance(option, list)
         or len(option) != 2
         or not all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in option)
-        or not option[0] < option[1] < 1e15
-        or (log and option[0] <= 0)
+        or not -LARGEST < option[0] < option[1] < LARGEST
+        or (log and option[0] < 1 / LARGEST)
     ):
-        raise AsrunError(f"{option!r} is no range", remedy="write the lowest and the highest value: range: [0, 10]")
+        raise AsrunError(
+            f"{quoted(option)} is no range", remedy="write the lowest and the highest value: range: [0, 10]"
+        )
     if not option[0] <= least <= most <= option[1]:
         raise AsrunError(
             f"the curve goes from {least:g} to {most:g}, and the range from {option[0]:g} to {option[1]:g}",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
+import reprlib
 from collections.abc import Hashable, Iterable
 from enum import IntEnum
+from typing import Any
 
 from asrun.model import Where
 
-__all__ = ["AsrunError", "Exit", "Problems", "did_you_mean"]
+__all__ = ["AsrunError", "Exit", "Problems", "did_you_mean", "quoted", "visible"]
 
 
 class Exit(IntEnum):
@@ -23,6 +26,48 @@ class Exit(IntEnum):
     """`asrun status` found records that are not fresh, or `--no-run` needed one that is not."""
     INTERRUPTED = 130
     """Ctrl-C; what was finished is kept."""
+
+
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+"""What moves a terminal's cursor, turns text around, has no width, or is half a character."""
+
+_WIDEST = 600
+"""Characters of one line of a message: what is quoted in it may be of any length."""
+
+
+def visible(text: str) -> str:
+    """Return text that shows what it is made of: characters that act on other text are written as Python writes them.
+
+    Colours are taken out; line ends and tabs stay.
+    """
+    text = _COLOUR.sub("", text.replace("\r\n", "\n"))
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def _cut(text: str, most: int) -> str:
+    """Take the middle out of a line that is too long: what is said stands at its ends."""
+    return text if len(text) <= most else f"{text[: most * 2 // 3]} … {text[-most // 4 :]}"
+
+
+class _Legible:
+    """A text of an error: whatever it quotes, it can be read, and is not too much."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = f"_{name}"
+
+    def __get__(self, error: AsrunError, owner: type | None = None) -> str:
+        return str(getattr(error, self.name))
+
+    def __set__(self, error: AsrunError, text: str) -> None:
+        lines = [_cut(line, _WIDEST) for line in visible(text).split("\n")]
+        if error.longest and len(lines) > error.longest:
+            half = error.longest // 2
+            lines = [*lines[:half], f"… {len(lines) - 2 * half} lines …", *lines[-half:]]
+        setattr(error, self.name, "\n".join(lines))
 
 
 class AsrunError(Exception):
@@ -45,14 +90,18 @@ class AsrunError(Exception):
         exit_code: Exit = Exit.FAILED,
         cause: Hashable | None = None,
     ):
-        super().__init__(what)
-        self.what, self.where, self.remedy, self.exit_code = what, where, remedy, exit_code
-        self.cause = cause
+        self.what, self.remedy = what, remedy or ""
+        self.where, self.exit_code, self.cause = where, exit_code, cause
+        super().__init__(self.what)
+
+    what, remedy = _Legible(), _Legible()
+    longest = 200
+    """Lines of a text; what a run printed last may be among them."""
 
     @property
     def sentence(self) -> str:
         """Where it is and what, without what to do about it."""
-        return f"{self.where}: {self.what}" if self.where else self.what
+        return f"{visible(str(self.where))}: {self.what}" if self.where else self.what
 
     def __str__(self) -> str:
         return self.sentence + (f"\n    {self.remedy}" if self.remedy else "")
@@ -63,6 +112,8 @@ class Problems(AsrunError):
 
     PLACES = 4
     """So many places of one problem are named, where not all of them are asked for."""
+    longest = 0
+    """As many lines as they have."""
 
     def __init__(self, errors: Iterable[AsrunError]):
         self.errors = list(errors)
@@ -80,7 +131,9 @@ class Problems(AsrunError):
         lines = []
         for first, *others in groups.values():
             lines.append(str(first))
-            places = list(dict.fromkeys(str(each.where) for each in others if each.where and each.where != first.where))
+            places = list(
+                dict.fromkeys(visible(str(each.where)) for each in others if each.where not in (None, first.where))
+            )
             if most is not None and len(places) >= most:
                 left = len(places) - most + 1
                 places[most - 1 :] = [f"{left} more place{'s' * (left > 1)}"]
@@ -92,6 +145,14 @@ class Problems(AsrunError):
             spread = f", in {len(self.errors)} places" if len(self.errors) > count else ""
             lines.append(f"{count} problem{'s' * (count > 1)}{spread}")
         return "\n".join(lines)
+
+
+def quoted(value: Any) -> str:
+    """Return what an author gave where something else was wanted, in a few characters, however large it is."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
 
 
 def did_you_mean(name: str, known: Iterable[str], *, otherwise: str, within: str = "") -> str:

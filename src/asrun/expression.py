@@ -12,6 +12,7 @@ It is parsed with Python's own parser and evaluated node by node: nothing outsid
 from __future__ import annotations
 
 import ast
+import math
 import operator
 import warnings
 from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ import numpy as np
 
 from asrun.errors import AsrunError, did_you_mean
 from asrun.functions import DECISIONS, FUNCTIONS
-from asrun.measure import SEED, Measure, from_record, plain
+from asrun.measure import SEED, Measure, from_record, plain, reckonable
 from asrun.statistics import Comparison, compare
 
 __all__ = ["Evaluation", "Lookup", "evaluate"]
@@ -65,18 +66,45 @@ def evaluate(
         AsrunError: for anything that is not in the language, an unknown name, or a comparison that cannot be decided.
     """
     walker = _Evaluator(lookup, scale, names or {})
+    if len(text) > _LONGEST:
+        raise AsrunError(
+            f"an expression of {len(text)} characters is longer than anybody reads: {text}",
+            remedy=f"let the snippet return what is reckoned here; {_LONGEST} characters are the most",
+        )
     try:
         with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(f"({text.strip()}\n)", mode="eval")
+        if _depth(tree.body) > _DEEPEST:
+            raise AsrunError(
+                f"an expression is nested more than {_DEEPEST} deep: {text}",
+                remedy="let the snippet return what is reckoned here",
+            )
         result = walker.visit(tree.body)
         if isinstance(result, _Path):
             result = result.measure()
         return Evaluation(replace(result, text=_source(tree.body)), tuple(walker.comparisons))
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        deep = isinstance(error, (MemoryError, RecursionError))
+        why = "it is nested too deep" if deep else getattr(error, "msg", None) or str(error)
         raise AsrunError(
-            f"not an expression: {' '.join(text.split())} ({getattr(error, 'msg', None) or error})",
+            f"not an expression: {' '.join(text.split())} ({why})",
             remedy="write it as in Python: snippet.value(axis=label) < other.value",
         ) from error
+
+
+_LONGEST = 4000
+"""Characters of an expression."""
+
+_DEEPEST = 60
+"""Levels of an expression, one in the other; a sum has as many as it has terms."""
+
+
+def _depth(node: ast.AST) -> int:
+    """Return how many expressions lie in each other at most, without lying in each other oneself."""
+    level, depth = [node], 0
+    while level:
+        level, depth = [child for each in level for child in ast.iter_child_nodes(each)], depth + 1
+    return depth
 
 
 def _source(node: ast.AST) -> str:
@@ -120,14 +148,12 @@ _EXACT = 2.0**53
 
 
 def _is_numeric(measure: Measure) -> bool:
-    return isinstance(measure.values, np.ndarray) and measure.values.dtype.kind in "biuf"
+    return isinstance(measure.values, np.ndarray) and measure.values.dtype.kind in "biufO"
 
 
-def _numbers(values: np.ndarray) -> np.ndarray:
-    """Return numbers that can be reckoned with: unsigned ones would begin again below 0, and truths are not numbers."""
-    if values.dtype.kind in "bu" and values.dtype.itemsize < 8:
-        return values.astype(np.int64)
-    return values.astype(float) if values.dtype.kind in "uO" else values
+def _flaw(*measures: Measure) -> str:
+    """Return which number is not finite, of all that something is reckoned from."""
+    return next((each.flaw for each in measures if each.flaw), "")
 
 
 class _Evaluator:
@@ -150,7 +176,8 @@ class _Evaluator:
     def value(self, node: ast.AST) -> Measure:
         found = self.visit(node)
         measure = found.measure() if isinstance(found, _Path) else found
-        return replace(measure, text=_source(node))
+        measure = replace(measure, text=_source(node))
+        return replace(measure, flaw=measure.flaw or measure.first_flaw())
 
     def operand(self, node: ast.AST) -> Measure:
         """Return a value that is to be compared or reckoned with: not what a comparison came to."""
@@ -173,8 +200,18 @@ class _Evaluator:
         if isinstance(node.value, (int, float, str)):
             if isinstance(node.value, (str, bool)):
                 return Measure(node.value)
-            return Measure(_numbers(np.asarray(node.value)))
+            return Measure(self.number(node))
         raise AsrunError(f"{node.value!r} is not a number or a string")
+
+    def number(self, node: ast.Constant) -> np.ndarray:
+        """Return a number as it is written."""
+        try:
+            number = float(node.value)  # type: ignore[arg-type]
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise AsrunError("a number here is too large to reckon with", remedy="write fewer digits")
+        return np.asarray(node.value)
 
     def visit_Name(self, node: ast.Name) -> Measure | _Path:
         if node.id in self.names:
@@ -194,7 +231,7 @@ class _Evaluator:
             raise AsrunError(f"{_source(node)} does not point at one thing", remedy="count from 0: value[0]")
         try:
             return measure.take(measure.axes[0], int(at))
-        except IndexError as error:
+        except (IndexError, OverflowError) as error:
             raise AsrunError(f"{_source(node)} is out of range", remedy=f"there are {len(measure.values)}") from error
 
     def visit_Call(self, node: ast.Call) -> Measure:
@@ -240,7 +277,7 @@ class _Evaluator:
         with np.errstate(all="ignore"):
             result = function.call(*arguments)
         if isinstance(result, Measure):
-            return result
+            return replace(result, flaw=_flaw(*arguments))
         self.comparisons.append(result)
         return Measure(result.holds, sources=frozenset().union(*(each.sources for each in arguments)))
 
@@ -258,7 +295,7 @@ class _Evaluator:
         if not _is_numeric(operand):
             raise AsrunError(f"{_source(node)} cannot be computed", remedy="use + - * / ** on numbers")
         if isinstance(node.op, ast.USub):
-            operand = replace(operand, values=_numbers(operand.values))
+            operand = replace(operand, values=reckonable(operand.values))
             return replace(operand, values=np.asarray(-operand.values))
         raise AsrunError(f"{_source(node)} is not part of the language")
 
@@ -279,14 +316,18 @@ class _Evaluator:
         if left.axes and right.axes and left.values.shape != right.values.shape:
             raise AsrunError(f"{_source(node)} mixes different numbers of {' and '.join(left.axes)}")
         with np.errstate(all="ignore"):
-            values = np.asarray(operate(_numbers(left.values), _numbers(right.values)))
+            values = np.asarray(operate(reckonable(left.values), reckonable(right.values)))
             if values.dtype.kind == "i" and np.any(
                 np.abs(operate(left.values.astype(float), right.values.astype(float))) > _EXACT
             ):
                 # Whole numbers of 64 bits would begin again from the other end.
                 values = operate(left.values.astype(float), right.values.astype(float))
-        if not np.all(np.isfinite(values)):
-            raise AsrunError(f"{_source(node)} is not a finite number")
+            # What is not finite stays that: 1 / inf is no 0, and nan ** 0 no 1.
+            given = np.isfinite(left.values.astype(float)) & np.isfinite(right.values.astype(float))
+        if not np.all(np.isfinite(values[given])):
+            raise AsrunError(f"{_source(node)} is not a finite number", remedy="look at the size of its numbers")
+        if not np.all(given):
+            values = np.where(given, values, np.nan)
         return Measure(
             values,
             left.axes or right.axes,
@@ -294,6 +335,7 @@ class _Evaluator:
             left.sources | right.sources,
             # One sample less another, number by number, is a pairing by seeds.
             paired=isinstance(node.op, ast.Sub) and left.is_sample and right.is_sample,
+            flaw=_flaw(left, right),
         )
 
     def visit_Compare(self, node: ast.Compare) -> Measure:
@@ -302,7 +344,8 @@ class _Evaluator:
         for left, sign, right in zip(sides[:-1], node.ops, sides[1:], strict=True):
             if type(sign) not in _COMPARISONS:
                 raise AsrunError(f"{_source(node)} compares in a way that is not part of the language")
-            comparison = compare(left, _COMPARISONS[type(sign)], right)
+            with np.errstate(all="ignore"):
+                comparison = compare(left, _COMPARISONS[type(sign)], right)
             self.comparisons.append(comparison)
             holds = holds and comparison.holds
         return Measure(holds, sources=frozenset().union(*(side.sources for side in sides)))

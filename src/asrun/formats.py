@@ -28,6 +28,18 @@ FORMATS = {
 _WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
+_SPEC = re.compile(
+    r"(?:[^{}\x00-\x1f]?[<>=^])?[-+ ]?z?#?0?(?P<width>\d{0,2})[,_]?(?:\.(?P<precision>\d{1,2}))?[bdeEfFgGnoxX%]?",
+    re.ASCII,
+)
+"""Python's format specifications of numbers."""
+
+_MOST = 40
+"""The largest width and precision of a format: nobody reads more digits, and a machine would write billions."""
+
+_OTHERWISE = re.compile(r"""(?P<format>|.*\s)or\s+(?P<quote>["'])(?P<words>[^"']*\w[^"']*)(?P=quote)""", re.DOTALL)
+
+
 def format_measure(measure: Measure, spec: str = "") -> str:
     """Write a value: `1.34 ± 0.05` with seeds, `12 000` without.
 
@@ -35,75 +47,112 @@ def format_measure(measure: Measure, spec: str = "") -> str:
         measure: A single number, one number a seed, or a word.
         spec: A Python format specification, as in `.2f` or `.1%`, or one of FORMATS, or both: `mean .2f`. By default a
             spread decides the digits (two of its own when it starts with 1, one otherwise), integers are whole, and
-            other numbers have three digits.
+            other numbers have three digits. Last may stand what is shown where a number is not finite:
+            `.2f or "did not converge"`.
 
     Raises:
-        AsrunError: when the value is a table, or the specification does not fit it.
+        AsrunError: when the value is a table, the specification does not fit it, or a number is not finite and no words
+            are given for that.
     """
-    style, _, rest = spec.strip().partition(" ")
-    if style in FORMATS:
-        return _styled(measure, style, rest.strip())
+    spec, words = _take_words(spec.strip())
+    style, _, rest = spec.partition(" ")
+    style, rest = (style, rest.strip()) if style in FORMATS else ("", spec)
+    _check(rest, measure)
+    if words and (measure.is_number or measure.is_sample) and not measure.is_finite:
+        return words
+    try:
+        return _styled(measure, style, rest) if style else _written(measure, rest)
+    except (ValueError, OverflowError, MemoryError) as error:
+        raise _no_format(spec, measure, str(error)) from error
+
+
+def _take_words(spec: str) -> tuple[str, str]:
+    """Take off a format what is shown in place of a number that is not finite."""
+    found = _OTHERWISE.fullmatch(spec)
+    return (found["format"].strip(), found["words"].strip()) if found else (spec, "")
+
+
+def _check(spec: str, measure: Measure) -> None:
+    """Refuse what is no format of a number, before anything is written by it."""
+    found = _SPEC.fullmatch(spec)
+    if not found:
+        raise _no_format(spec, measure, "it is not one of Python's for numbers")
+    if any(int(each or 0) > _MOST for each in (found["width"], found["precision"])):
+        raise _no_format(spec, measure, f"it asks for more than {_MOST} digits")
+
+
+def _no_format(spec: str, measure: Measure, why: str) -> AsrunError:
+    return AsrunError(
+        f"{spec!r} is not a format for {measure.text or 'this'} ({why})",
+        remedy="use Python's: .2f for two decimals, .1% for a percentage, nothing for what fits; or "
+        + ", ".join(FORMATS)
+        + '; behind it perhaps words for what is not finite: or "did not converge"',
+    )
+
+
+def _written(measure: Measure, spec: str) -> str:
+    """Write a value in Python's format, or in what fits it."""
     word = plain(measure.values) if np.ndim(measure.values) == 0 else None
     if isinstance(word, (str, bool)) or measure.values is None:
         return str(word)
     mean = measure.number()
-    try:
-        if measure.is_sample and len(measure.values) > 1:
-            spread = _spread(measure.values)
-            return f"{_number(mean, spec or _spec(spread))} ± {_number(spread, spec or _spec(spread))}"
-        whole = measure.values.dtype.kind in "iu"
-        number = int(plain(measure.values.reshape(()))) if whole else mean
-        return _number(number, spec or ("d" if whole else ".3g"))
-    except (ValueError, OverflowError, MemoryError) as error:
-        raise AsrunError(
-            f"{spec!r} is not a format for {measure.text or mean} ({error})",
-            remedy="use Python's: .2f for two decimals, .1% for a percentage, nothing for what fits; or "
-            + ", ".join(FORMATS),
-        ) from error
+    if measure.is_sample and len(measure.values) > 1:
+        spread = _spread(measure)
+        return f"{_fitting(mean, spread, spec)} ± {_fitting(spread, spread, spec)}"
+    whole = measure.values.dtype.kind in "iuO"
+    number = int(plain(measure.values.reshape(()))) if whole else mean
+    return _number(number, spec or ("d" if whole else ".3g"))
 
 
 def _styled(measure: Measure, style: str, spec: str) -> str:
     """Write a value in one of the FORMATS."""
+    mean = measure.number()
     if style == "words":
-        number = measure.number()
-        if spec or number != int(number) or not 0 <= number < len(_WORDS):
+        if spec or mean != int(mean) or not 0 <= mean < len(_WORDS):
             raise AsrunError(
-                f"{measure.text} is {format_number(number)}, and has no word here",
+                f"{measure.text} is {format_number(mean)}, and has no word here",
                 remedy=f"words goes from zero to {_WORDS[-1]}; leave the format out",
             )
-        return _WORDS[int(number)]
+        return _WORDS[int(mean)]
     if not measure.is_sample or len(measure.values) < 2:
-        measure.number()
         raise AsrunError(f"{measure.text} has no seeds to take the {style} of", remedy="leave the format out")
-    mean, spread = float(np.mean(measure.values)), _spread(measure.values)
-    spec = spec or _spec(spread)
+    spread = _spread(measure)
     if style == "range":
-        low, high = (
-            Measure(np.asarray(each), text=measure.text) for each in (measure.values.min(), measure.values.max())
-        )
-        return f"{format_measure(low, spec)} to {format_measure(high, spec)}"
-    return format_measure(Measure(np.asarray(mean if style == "mean" else spread), text=measure.text), spec)
+        low, high = (_fitting(plain(each), spread, spec) for each in (measure.values.min(), measure.values.max()))
+        return f"{low} to {high}"
+    return _fitting(mean if style == "mean" else spread, spread, spec)
 
 
-def format_number(number: float) -> str:
-    """Write a bare number with three digits."""
-    return _number(number, ".3g")
+def format_number(number: float, spec: str = ".3g") -> str:
+    """Write a bare number, with three digits where nothing else is asked for; a number that is not finite as well."""
+    return _number(number, spec)
 
 
-def _spread(values: np.ndarray) -> float:
+def _spread(measure: Measure) -> float:
     """Return the standard deviation; what rounding alone makes of equal numbers is none."""
-    spread = float(np.std(values, ddof=1))
-    return 0.0 if spread < 1e-14 * float(np.max(np.abs(values))) else spread
+    values = measure.values.astype(float)
+    with np.errstate(all="ignore"):
+        spread = float(np.std(values, ddof=1))
+    largest = float(np.max(np.abs(values)))
+    if not math.isfinite(spread):
+        # The squares were too large.
+        spread = largest * float(np.std(values / largest, ddof=1))
+    if not math.isfinite(spread):
+        raise AsrunError(f"the spread of {measure.text} is too large a number", remedy="divide it by something")
+    return 0.0 if spread < 1e-14 * largest else spread
 
 
-def _spec(spread: float) -> str:
-    if spread == 0 or not math.isfinite(spread):
-        return ".3g"
-    exponent = math.floor(math.log10(spread))
-    if abs(exponent) > 12:
-        return ".3g"
-    digits = 1 if spread / 10**exponent < 2 else 0
-    return f".{max(0, digits - exponent)}f"
+def _fitting(number: float, spread: float, spec: str = "") -> str:
+    """Write a number with as many digits as a spread allows, or by what an author asks for.
+
+    A spread has one digit of its own, and two when it starts with 1: then one more or less of the only one is much.
+    """
+    exponent = math.floor(math.log10(spread)) if spread else 0
+    if spec or not spread or abs(exponent) > 12:
+        return _number(number, spec or ".3g")
+    decimals = (1 if spread / 10**exponent < 2 else 0) - exponent
+    # Of hundreds and thousands, too, only those that the spread allows.
+    return _number(number if decimals >= 0 else round(float(number), decimals), f".{max(0, decimals)}f")
 
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

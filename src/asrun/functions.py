@@ -10,7 +10,7 @@ import numpy as np
 
 from asrun.agreement import agrees, close, falls, rises
 from asrun.errors import AsrunError
-from asrun.measure import SEED, Measure
+from asrun.measure import SEED, Measure, reckonable
 from asrun.statistics import Comparison, paired
 
 __all__ = ["DECISIONS", "FUNCTIONS", "Decision", "Function"]
@@ -40,9 +40,9 @@ def _extreme(pick: Callable[[np.ndarray], np.intp]) -> Callable[[Measure], Measu
     """Make a function that returns the label at which the mean over seeds is smallest or largest."""
 
     def where(measure: Measure) -> Measure:
+        measure.require_finite()
         means = measure.over_seeds(np.mean) if SEED in measure.axes else measure
-        if np.any(np.isnan(means.values)):
-            raise AsrunError(f"{measure.text} has a number that is not one: nan", remedy="look at its record")
+        means.require_finite()
         if len(means.axes) != 1 or means.axes[0] not in means.labels:
             raise AsrunError(f"{measure.text} must have one labelled axis to look along, not {len(means.axes)}")
         (axis,) = means.axes
@@ -52,18 +52,30 @@ def _extreme(pick: Callable[[np.ndarray], np.intp]) -> Callable[[Measure], Measu
 
 
 def _least(reduce: Callable[..., Any]) -> Callable[[Measure], Measure]:
+    """Make a function of all numbers, whose answer is finite when all of them are."""
+
     def extreme(measure: Measure) -> Measure:
-        return Measure(np.asarray(reduce(measure.values)), sources=measure.sources)
+        made = reduce(measure.values) if measure.is_finite else np.nan
+        return Measure(np.asarray(made), sources=measure.sources)
 
     return extreme
+
+
+def _sum(values: np.ndarray) -> Any:
+    # Python's whole numbers do not begin again from the other end.
+    total = sum(values.ravel().tolist()) if values.dtype.kind in "biuO" else float(np.sum(values.astype(float)))
+    if not np.isfinite(float(total)):
+        raise AsrunError("the sum of all numbers is too large a number", remedy="divide them by something")
+    return total if abs(total) < 2**63 else float(total)
 
 
 def _each(operate: Callable[[np.ndarray], Any]) -> Callable[[Measure], Measure]:
     """Make a function that works number by number, and answers with finite numbers or not at all."""
 
     def apply(measure: Measure) -> Measure:
-        values = np.asarray(operate(measure.values.astype(float)))
-        if not np.all(np.isfinite(values)):
+        given = np.isfinite(measure.values.astype(float))
+        values = np.where(given, operate(measure.values.astype(float)), np.nan)
+        if not np.all(np.isfinite(values[given])):
             raise AsrunError(f"this function has no answer for {measure.text}", remedy="look at its sign and size")
         return replace(measure, values=values, uncertainty=None)
 
@@ -71,13 +83,17 @@ def _each(operate: Callable[[np.ndarray], Any]) -> Callable[[Measure], Measure]:
 
 
 def _sd(measure: Measure) -> Measure:
-    if measure.is_sample and len(measure.values) < 2:
+    if SEED in measure.axes and measure.values.shape[measure.axes.index(SEED)] < 2:
         raise AsrunError(f"{measure.text} has one seed, and no spread", remedy="run it with more seeds")
     return measure.over_seeds(lambda v, axis: np.std(v, axis=axis, ddof=1))
 
 
 def _absolute(measure: Measure) -> Measure:
-    return replace(measure, values=np.asarray(np.abs(measure.values)))
+    return replace(measure, values=np.asarray(np.abs(reckonable(measure.values))))
+
+
+def _nonfinite(measure: Measure) -> Measure:
+    return Measure(np.asarray(int(np.sum(~np.isfinite(measure.values.astype(float))))), sources=measure.sources)
 
 
 FUNCTIONS: dict[str, Function] = {
@@ -87,7 +103,7 @@ FUNCTIONS: dict[str, Function] = {
     "argmax": Function(_extreme(np.argmax), "value", "label at which the mean over seeds is largest"),
     "min": Function(_least(np.min), "value", "smallest of all numbers"),
     "max": Function(_least(np.max), "value", "largest of all numbers"),
-    "sum": Function(_least(np.sum), "value", "sum of all numbers"),
+    "sum": Function(_least(_sum), "value", "sum of all numbers"),
     "abs": Function(_absolute, "value", "without the sign"),
     "sqrt": Function(_each(np.sqrt), "value", "square root"),
     "exp": Function(_each(np.exp), "value", "exponential"),
@@ -96,6 +112,7 @@ FUNCTIONS: dict[str, Function] = {
     "count": Function(
         lambda m: Measure(np.asarray(m.values.size), sources=m.sources), "value", "how many numbers there are"
     ),
+    "nonfinite": Function(_nonfinite, "value", "how many of them are not finite: nan, or infinite"),
     "paired": Function(paired, "one, other", "difference seed by seed, where both had the same seeds"),
 }
 """Functions that return a value."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from asrun.errors import AsrunError, did_you_mean
 
-__all__ = ["SEED", "Measure", "UnknownLabel", "check_axes", "from_record"]
+__all__ = ["SEED", "Measure", "UnknownLabel", "check_axes", "from_record", "plain", "reckonable"]
 
 SEED = "seed"
 """The axis over which a value has a spread."""
@@ -42,6 +42,8 @@ class Measure:
     """What a source states after its ±, in the shape of the values; where it states none, nan."""
     paired: bool = False
     """Whether it is the difference of two samples, seed by seed."""
+    flaw: str = ""
+    """Which number that it was reckoned from is not finite, where one is: `coin.loss is nan at seed 3 of 5`."""
 
     @property
     def is_sample(self) -> bool:
@@ -50,17 +52,60 @@ class Measure:
 
     @property
     def is_number(self) -> bool:
-        return isinstance(self.values, np.ndarray) and self.values.ndim == 0 and self.values.dtype.kind in "iuf"
+        return isinstance(self.values, np.ndarray) and self.values.ndim == 0 and self.values.dtype.kind in "iufO"
+
+    @property
+    def is_finite(self) -> bool:
+        """Is each of its numbers a finite one? Words and truths are not in question."""
+        numbers = np.asarray(self.values)
+        return numbers.dtype.kind != "f" or bool(np.all(np.isfinite(numbers)))
+
+    def first_flaw(self) -> str:
+        """Say which of its numbers is not finite: `coin.loss is nan at bias=0.5, seed 3 of 5`; nothing if all are."""
+        if self.is_finite:
+            return ""
+        numbers = np.asarray(self.values)
+        wrong = np.argwhere(~np.isfinite(numbers))
+        at = tuple(wrong[0])
+        place = ", ".join(map(self._place, self.axes, at, numbers.shape))
+        more = f", and {len(wrong) - 1} more are not finite" if len(wrong) > 1 else ""
+        return f"{self.text or 'this'} is {plain(numbers[at])}" + (f" at {place}{more}" if place else "")
+
+    def _place(self, axis: str, at: int, length: int) -> str:
+        labels = self.labels.get(axis)
+        if labels is not None and len(labels) == length:
+            return f"{axis}={_label(labels[at])}"
+        return f"{axis} {at + 1} of {length}" if axis == SEED else f"{axis}[{at}]"
+
+    def require_finite(self) -> None:
+        """See that each of its numbers is a finite one: no other decides anything, or has digits.
+
+        Raises:
+            AsrunError: when one is not; the message says which.
+        """
+        if self.is_finite:
+            return
+        text = self.text or "value"
+        raise AsrunError(
+            f"{self.flaw or self.first_flaw()}: what is not finite decides nothing, and has no digits to show",
+            remedy=f"choose what is finite by label, count the rest with nonfinite({text}), or show words instead: "
+            f'{{{{ {text} | or "did not converge" }}}}',
+        )
 
     def number(self) -> float:
         """Return the number, or the mean over seeds.
 
         Raises:
-            AsrunError: when it is a table, or no number at all.
+            AsrunError: when it is a table, no number at all, or not a finite one.
         """
         if (self.is_number or self.is_sample) and self.values.size:
-            return float(np.mean(self.values))
-        if not isinstance(self.values, np.ndarray) or self.values.dtype.kind not in ("iufb" if self.axes else "iuf"):
+            self.require_finite()
+            with np.errstate(all="ignore"):
+                number = float(np.mean(self.values.astype(float)))
+            if not math.isfinite(number):
+                raise AsrunError(f"the mean of {self.text} is too large a number", remedy="divide it by something")
+            return number
+        if not isinstance(self.values, np.ndarray) or self.values.dtype.kind not in ("iufb" if self.axes else "iufO"):
             shown = self.values[()] if isinstance(self.values, np.ndarray) and not self.axes else self.values
             raise AsrunError(f"{self.text} is {plain(shown)!r}, not a number")
         if not self.values.size:
@@ -93,17 +138,20 @@ class Measure:
         return chosen
 
     def _find(self, axis: str, labels: np.ndarray, label: Any) -> int:
+        if plain(label) != plain(label):
+            raise AsrunError(f"{self.text} is chosen by {axis}={label}, which is no label")
         hits = [at for at, each in enumerate(labels) if _same(each, label)]
         if not hits:
             raise UnknownLabel(
                 f"{self.text} has no {axis}={label}", remedy=f"it has: {', '.join(_label(each) for each in labels)}"
             )
-        return hits[0]
+        # Labels may be so near each other that rounding alone does not tell them apart: then the same one is meant.
+        return next((at for at in hits if plain(labels[at]) == plain(label)), hits[0])
 
     def take(self, axis: str, at: int | list[int]) -> Measure:
         """Choose by position along one axis: one place, or several, which leaves the axis there."""
         position = self.axes.index(axis)
-        taken = replace(self, values=np.asarray(np.take(self.values, at, axis=position)))
+        taken = replace(self, values=np.asarray(np.take(self.values, at, axis=position)), flaw="")
         if self.uncertainty is not None:
             taken = replace(taken, uncertainty=np.asarray(np.take(self.uncertainty, at, axis=position)))
         if isinstance(at, list):
@@ -130,14 +178,29 @@ def plain(value: Any) -> Any:
 
 
 def _same(left: Any, right: Any) -> bool:
-    numbers = (int, float, np.integer, np.floating)
-    if isinstance(left, numbers) and isinstance(right, numbers) and not isinstance(right, bool):
-        return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
+    left, right = plain(left), plain(right)
+    if isinstance(left, int) and isinstance(right, int):
+        return left == right
+    if isinstance(left, (int, float)) and isinstance(right, (int, float)) and not isinstance(right, bool):
+        try:
+            return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
+        except OverflowError:
+            return False
     return bool(left == right)
 
 
 def _label(label: Any) -> str:
     return f"{label:g}" if isinstance(label, (float, np.floating)) else str(label)
+
+
+def reckonable(values: np.ndarray) -> np.ndarray:
+    """Return numbers that can be reckoned with: unsigned ones would begin again below 0, and truths are not numbers."""
+    if values.dtype.kind in "bu" and values.dtype.itemsize < 8:
+        return values.astype(np.int64)
+    if values.dtype.kind == "i":
+        # The smallest whole number has no positive one.
+        return values.astype(float) if np.any(values == np.iinfo(values.dtype).min) else values.astype(np.int64)
+    return values.astype(float) if values.dtype.kind in "uO" else values
 
 
 def _typed(label: Any) -> str:
@@ -239,9 +302,15 @@ def _array(value: Any, text: str) -> np.ndarray:
     try:
         array = np.asarray(value)
         if array.dtype.kind == "O":
-            # Whole numbers of more than 64 bits.
-            array = array.astype(float)
-    except (ValueError, TypeError, OverflowError) as error:
+            # Whole numbers of more than 64 bits: one alone is kept to the last digit.
+            numbers = array.astype(float)
+            array = numbers if array.ndim or not isinstance(value, int) else array
+    except OverflowError as error:
+        raise AsrunError(
+            f"{text} has a whole number of more than 300 digits, which is too large to reckon with",
+            remedy="let run return its logarithm, or a string",
+        ) from error
+    except (ValueError, TypeError) as error:
         raise AsrunError(
             f"{text} is a list of different things, not an array of numbers",
             remedy="give each of them a name: let run return a dict in its place",

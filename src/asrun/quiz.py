@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from asrun.errors import AsrunError
+from asrun.errors import AsrunError, quoted
 from asrun.expression import Evaluation
 from asrun.formats import format_measure
 from asrun.functions import DECISIONS, FUNCTIONS
@@ -58,13 +58,13 @@ class Tolerance:
         Raises:
             AsrunError: when it is neither.
         """
-        text = str(option).strip()
+        text = str(option).strip() if isinstance(option, (str, float)) else quoted(option)
         relative = text.endswith("%")
         try:
             amount = float(text.removesuffix("%"))
         except ValueError:
             amount = math.nan
-        if isinstance(option, bool) or not 0 <= amount < math.inf:
+        if isinstance(option, bool) or not 0 <= amount < 1e15:
             raise AsrunError(f"{text!r} is no tolerance", remedy="write an amount, tolerance: 0.01, or a share: 5%")
         return Tolerance(amount / 100 if relative else amount, relative)
 
@@ -100,7 +100,9 @@ def read_draws(option: Any, taken: Collection[str]) -> list[Draw]:
         raise AsrunError("draw holds lists of numbers by name", remedy=example)
     for name, numbers in option.items():
         if not isinstance(name, str) or not name.isascii() or not name.isidentifier() or keyword.iskeyword(name):
-            raise AsrunError(f"{name!r} is no name for a parameter", remedy="use letters, digits and _: units, keep_1")
+            raise AsrunError(
+                f"{quoted(name)} is no name for a parameter", remedy="use letters, digits and _: units, keep_1"
+            )
         if name in {*taken, *FUNCTIONS, *DECISIONS, "published"}:
             raise AsrunError(
                 f"{name} means something else in expressions", remedy="give the parameter a name of its own"
@@ -161,6 +163,8 @@ def compute_cases(
             evaluations.append(evaluation)
             found.append(number)
         case = Case(draw, found[0], tolerance.around(found[0]), tuple(found[1:]))
+        if not math.isfinite(case.tolerance):
+            raise AsrunError(f"the answer {answer} is too large a number{case.told()}", remedy="ask in another unit")
         _tell_apart(case, (answer, *wrong))
         cases.append(case)
     return cases, evaluations

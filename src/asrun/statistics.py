@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from asrun.errors import AsrunError
-from asrun.measure import Measure
+from asrun.measure import Measure, plain
 
 __all__ = ["LEVEL", "SEEDS_NEEDED", "Comparison", "Difference", "Interval", "compare", "difference", "paired"]
 
@@ -59,6 +59,15 @@ class Comparison:
     effect: float | None = None
     """The difference in standard deviations: Cohen's d."""
 
+    def __post_init__(self) -> None:
+        """See that finite numbers decided: whatever decides something comes by here."""
+        for side in (self.left, self.right):
+            if side is not None:
+                side.require_finite()
+        found = [self.difference.estimate, self.difference.half] if self.difference else []
+        if not all(map(math.isfinite, found if self.p_value is None else [*found, self.p_value])):
+            raise _too_large(self.left)
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -76,7 +85,8 @@ class Difference:
 
     @property
     def effect(self) -> float | None:
-        return self.estimate / self.spread if self.spread else None
+        effect = self.estimate / self.spread if self.spread else math.inf
+        return effect if math.isfinite(effect) else None
 
     def chance_below(self, hypothesis: float) -> float:
         """Return the p value of the test that the true difference is above the hypothesis, where it is not."""
@@ -97,6 +107,10 @@ class Difference:
         """Return the interval that covers the true difference at the asked level."""
         half = quantile(0.5 + self.level / 2, self.freedom) * self.error if self.error else 0.0
         return Interval(self.estimate, self.estimate - half, self.estimate + half, self.level)
+
+
+def _too_large(side: Measure) -> AsrunError:
+    return AsrunError(f"the numbers of {side.text} are too large to be tested", remedy="divide both sides by something")
 
 
 def student(t: float, freedom: float) -> float:
@@ -124,12 +138,15 @@ def difference(left: Measure, right: Measure, level: float = 0.95) -> Difference
     # What rounding alone makes of equal numbers is neither a difference nor a spread.
     rounding = 1e-14 * max(float(np.max(np.abs(side.values))) for side in (left, right))
     estimate = 0.0 if abs(estimate) < rounding else estimate
-    parts = [(float(np.var(side.values, ddof=1)), len(side.values)) for side in (left, right) if side.is_sample]
-    parts = [(0.0 if variance < rounding**2 else variance, n) for variance, n in parts]
-    squares = [variance / n for variance, n in parts]
-    below = sum(square**2 / (n - 1) for square, (_, n) in zip(squares, parts, strict=True))
-    # Spreads so small that their fourth power is no number are no spread.
-    freedom = sum(squares) ** 2 / below if below else sum(n - 1 for _, n in parts)
+    try:
+        parts = [(float(np.var(side.values, ddof=1)), len(side.values)) for side in (left, right) if side.is_sample]
+        parts = [(0.0 if variance < rounding**2 else variance, n) for variance, n in parts]
+        squares = [variance / n for variance, n in parts]
+        below = sum(square**2 / (n - 1) for square, (_, n) in zip(squares, parts, strict=True))
+        # Spreads so small that their fourth power is no number are no spread.
+        freedom = sum(squares) ** 2 / below if below else sum(n - 1 for _, n in parts)
+    except OverflowError as error:
+        raise _too_large(left) from error
     spread = math.sqrt(sum(variance for variance, _ in parts) / len(parts))
     return Difference(estimate, math.sqrt(sum(squares)), freedom, spread, level)
 
@@ -167,11 +184,7 @@ def require_sample(side: Measure) -> None:
             f"{side.text} has {len(side.values)} seeds, and a claim of difference needs {SEEDS_NEEDED}",
             remedy="run the snippet with more seeds",
         )
-    if not np.all(np.isfinite(side.values)):
-        raise AsrunError(
-            f"{side.text} has a number that is not finite, and decides nothing",
-            remedy="find out in which run it came about",
-        )
+    side.require_finite()
 
 
 def compare(left: Measure, sign: str, right: Measure) -> Comparison:
@@ -186,14 +199,16 @@ def compare(left: Measure, sign: str, right: Measure) -> Comparison:
     """
     if not (left.is_sample or right.is_sample):
         for side in (left, right):
-            if sign not in ("==", "!=") or side.axes:
+            if sign not in ("==", "!=") or side.axes or side.values is None:
                 side.number()
         if _is_word(left) != _is_word(right):
             raise AsrunError(
                 f"{left.text} {sign} {right.text} compares a word with a number",
                 remedy="compare words with words, and numbers with numbers",
             )
-        return Comparison(left, sign, right, bool(_OPERATORS[sign](left.values, right.values)), "compared as they are")
+        # As Python's own numbers, which are compared to the last digit however long they are.
+        holds = bool(_OPERATORS[sign](plain(left.values), plain(right.values)))
+        return Comparison(left, sign, right, holds, "compared as they are")
     if sign not in ("<", ">"):
         raise AsrunError(
             f"{left.text} {sign} {right.text}: with seeds there is a spread, and {sign} decides nothing",

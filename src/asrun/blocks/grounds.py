@@ -53,7 +53,9 @@ class GroundedBlock(DecidedBlock):
         value = self.options[name]
         if value is None:
             return ""
-        if not isinstance(value, (str, int, float)) or isinstance(value, bool) or not str(value).strip():
+        # A number of more digits than Python writes is no text.
+        huge = isinstance(value, int) and abs(value) > 10**1000
+        if not isinstance(value, (str, int, float)) or isinstance(value, bool) or huge or not str(value).strip():
             raise AsrunError(f"{name} is a text", remedy=f'write it in quotes: {name}: "…"')
         return str(value).strip()
 

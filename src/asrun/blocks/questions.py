@@ -13,7 +13,7 @@ from asrun.blocks.grounds import GroundedBlock
 from asrun.blocks.items import Item, read_items
 from asrun.curve import Curve, Published, read_curve, read_published, read_range
 from asrun.elements import GRID, citation, element
-from asrun.errors import AsrunError
+from asrun.errors import AsrunError, quoted
 from asrun.formats import format_number
 from asrun.positions import strip_marks
 from asrun.quiz import Draw, Tolerance, compute_cases, mentioned, shuffled, write_number
@@ -201,8 +201,9 @@ def _wrong(block: GroundedBlock) -> dict[str, str]:
         raise AsrunError("wrong holds what to say of wrong results, by expression", remedy=example)
     said = {}
     for expression, text in option.items():
-        if not isinstance(expression, (str, int, float)) or isinstance(expression, bool):
-            raise AsrunError(f"{expression!r} is no expression", remedy=example)
+        huge = isinstance(expression, int) and abs(expression) > 10**1000
+        if not isinstance(expression, (str, int, float)) or isinstance(expression, bool) or huge:
+            raise AsrunError(f"{quoted(expression)} is no expression", remedy=example)
         if not isinstance(text, str) or not text.strip():
             raise AsrunError(
                 f"nothing is said of the wrong result {strip_marks(str(expression))}",

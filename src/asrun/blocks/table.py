@@ -11,12 +11,15 @@ from pymdownx.blocks.block import type_any, type_string
 
 from asrun.blocks.base import AsrunBlock
 from asrun.elements import GRID, element, provenance, stale_note
-from asrun.errors import AsrunError
+from asrun.errors import AsrunError, quoted
 from asrun.formats import format_measure
 from asrun.measure import SEED, Measure, UnknownLabel, plain
 from asrun.model import RunName
 
 __all__ = ["TableBlock"]
+
+ROWS, CELLS = 1000, 10_000
+"""The largest table."""
 
 _EXAMPLE = (
     "write `of: snippet.value`, or `rows: {label: snippet.labels}` and `columns: {heading: snippet.value(axis=label)}`"
@@ -81,6 +84,7 @@ class TableBlock(AsrunBlock):
                 remedy="choose until one or two labelled axes are left: snippet.value(other=label)",
             )
         first, *second = axes
+        _require_readable(len(value.labels[first]), len(value.labels[second[0]]) if second else 1)
         across = list(value.labels[second[0]]) if second else [None]
         heads = [f"{first} ↓ {second[0]} →" if second else first]
         heads += [_label(label) for label in across] if second else [self.options["of"].rpartition(".")[2]]
@@ -96,13 +100,26 @@ class TableBlock(AsrunBlock):
     def expressions(self) -> tuple[list[str], Iterator[list[str]]]:
         """Evaluate each column's expression for each row."""
         rows, columns = self.options["rows"], self.options["columns"]
-        if not isinstance(rows, dict) or len(rows) != 1 or not isinstance(columns, dict) or not columns:
+        if (
+            not isinstance(rows, dict)
+            or len(rows) != 1
+            or not all(map(_is_label, rows))
+            or not isinstance(columns, dict)
+            or not columns
+        ):
             raise AsrunError("this table does not say what it shows", remedy=_EXAMPLE)
-        ((name, labels),) = rows.items()
+        ((name, given),) = rows.items()
+        for heading, expression in columns.items():
+            if not _is_label(heading) or not _is_label(expression):
+                raise AsrunError(f"the column {quoted(heading)} of this table has no expression", remedy=_EXAMPLE)
+        labels = self.labels(given)
+        _require_readable(len(labels), len(columns))
+        if wrong := [label for label in labels if not _is_label(label)]:
+            raise AsrunError(f"{quoted(wrong[0])} is no label of a row", remedy="labels are words and finite numbers")
         return [str(name), *map(str, columns)], (
             [_label(label)]
             + [self.cell(str(expression), {str(name): Measure(_array(label))}) for expression in columns.values()]
-            for label in self.labels(labels)
+            for label in labels
         )
 
     def labels(self, given: Any) -> list[Any]:
@@ -129,6 +146,20 @@ class TableBlock(AsrunBlock):
 
     def written(self, value: Measure, spec: str = "") -> str:
         return format_measure(value, spec or self.options["format"])
+
+
+def _require_readable(rows: int, columns: int) -> None:
+    """See that a reader can make something of a table, and a browser show it."""
+    if rows > ROWS or rows * columns > CELLS:
+        raise AsrunError(
+            f"this table has {rows} rows of {columns} cells, which nobody reads",
+            remedy=f"choose some by label, or draw them; {ROWS} rows and {CELLS} cells are the most",
+        )
+
+
+def _is_label(label: Any) -> bool:
+    """Whether something is a word, or a number that can be reckoned with."""
+    return isinstance(label, (str, bool)) or (isinstance(label, (int, float)) and abs(label) < 1e300)
 
 
 def _array(label: Any) -> Any:

@@ -8,14 +8,13 @@ import sys
 from typing import Any
 
 import click
-import numpy as np
 
 from asrun import codec
 from asrun.changes import Entry, Kind, ValueChange
 from asrun.commands.console import out
 from asrun.difference import Difference, FigureChange, Pairs, RecordChange, since
 from asrun.errors import Exit
-from asrun.formats import THIN, describe, format_measure, format_seconds, plural
+from asrun.formats import THIN, describe, format_measure, format_number, format_seconds, plural
 from asrun.measure import SEED, Measure
 from asrun.project import find_project
 
@@ -134,8 +133,9 @@ def _rows(change: ValueChange) -> list[tuple[str, ...]]:
 
 def _sides(entry: Entry) -> tuple[str, str]:
     """Write a value before and after: numbers with digits enough to tell them apart, anything else as it is in JSON."""
-    if entry.samples and min(map(len, entry.samples)) > 1:
-        before, after = (format_measure(Measure(sample, (SEED,))) for sample in entry.samples)
+    samples = [Measure(sample, (SEED,)) for sample in entry.samples or ()]
+    if samples and all(len(sample.values) > 1 and sample.is_finite for sample in samples):
+        before, after = map(format_measure, samples)
         return before, after
     pair = (entry.before, entry.after)
     if not all(map(_is_number, pair)):
@@ -188,7 +188,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _number(number: float | int, spec: str) -> str:
-    return format_measure(Measure(np.asarray(number)), spec) if isinstance(number, float) else _whole(number)
+    return format_number(number, spec) if isinstance(number, float) else _whole(number)
 
 
 def _whole(number: int) -> str:

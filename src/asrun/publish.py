@@ -228,9 +228,9 @@ def _discard(made: Path, folder: Path) -> None:
             os.rename(path, folder / name)
             _prune(path.parent, inside)
     (made / _OWNED).unlink(missing_ok=True)
-    # Last, since it says what may go.
-    _remove(inside / MARK, inside)
-    with suppress(OSError):
+    if list(imprint.entries(inside, hidden=True)) == [MARK]:
+        # Last, since it says what may go.
+        _remove(inside / MARK, inside)
         inside.rmdir()
         made.rmdir()
 

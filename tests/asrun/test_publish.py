@@ -187,6 +187,15 @@ def test_a_page_becomes_a_folder_and_a_folder_a_page(tmp_path, way):
         assert published(site) == files | {"CNAME": "mine"}
 
 
+def test_an_empty_folder_is_in_nobodys_way(tmp_path, way):
+    site = tmp_path / "site"
+    put(site, {"index.html": "first"})
+    (site / "404.html").mkdir()
+    (site / "about").mkdir()
+    put(site, SECOND)
+    assert published(site) == SECOND
+
+
 def test_a_foreign_file_that_says_the_same_is_not_in_the_way(tmp_path, way):
     site = tmp_path / "site"
     put(site, FIRST)

@@ -16,7 +16,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["MARK", "Contents", "digest", "entries", "examine", "read_mark", "write_mark"]
+__all__ = [
+    "MARK",
+    "Contents",
+    "conflicts",
+    "digest",
+    "entries",
+    "examine",
+    "is_folder",
+    "obstacles",
+    "read_mark",
+    "write_mark",
+]
 
 MARK = "assets/asrun/published.json"
 
@@ -127,6 +138,36 @@ def examine(folder: Path, new: Mapping[str, str], *, made_before: bool) -> Conte
     remnants = foreign if old is None and made_before else [name for name in foreign if name in listed]
     doubtful = [name for name in remnants if not name.startswith(".")]
     return Contents(owned, foreign, doubtful, marked=old is not None)
+
+
+def conflicts(folder: Path, files: Mapping[str, str], owned: Mapping[str, str]) -> list[str]:
+    """Name what asrun did not put into a folder, and stands where it is to put something else."""
+    found: set[str] = set()
+    for name, text in {**files, MARK: ""}.items():
+        between = [each for each in obstacles(folder, name) if each not in owned]
+        path = folder / name
+        if between:
+            found.update(between)
+        elif not os.path.lexists(path) or (name == MARK and read_mark(folder) is not None):
+            continue
+        elif is_folder(path):
+            if not name.endswith("/"):
+                inside = [f"{name}/{each}" for each in entries(path, hidden=True)]
+                found.update(each for each in inside if each not in owned)
+        elif name not in owned and digest(path) != text:
+            found.add(name)
+    return sorted(found)
+
+
+def obstacles(folder: Path, name: str) -> list[str]:
+    """Name what stands where a folder must be for a file to be in it: a file, or a link to who knows where."""
+    parents = [parent.as_posix() for parent in Path(name).parents if parent != Path()]
+    return [each for each in parents if os.path.lexists(folder / each) and not is_folder(folder / each)]
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder, and no link to one."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def _is_file(path: Path) -> bool:

@@ -120,7 +120,7 @@ def publish(new: Path, target: Target, notice: Notice = lambda text: None) -> No
         contents = imprint.examine(folder, files, made_before=target.made_before(folder))
         if _changed_places(new, folder, contents):
             return
-        if conflicts := _conflicts(folder, files, contents.owned):
+        if conflicts := imprint.conflicts(folder, files, contents.owned):
             raise AsrunError(
                 f"what is to be written there is kept out by what asrun did not make: {_names(conflicts)}",
                 where=Where(target.shown),
@@ -223,14 +223,14 @@ def _discard(made: Path, folder: Path) -> None:
         path = inside / name
         if _is_emptied(name, listed) or (name in listed and (name in now or imprint.digest(path) == listed[name])):
             _remove(path, inside)
-        elif not os.path.lexists(folder / name) and not _obstacles(folder, name):
+        elif not os.path.lexists(folder / name) and not imprint.obstacles(folder, name):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.rename(path, folder / name)
             _prune(path.parent, inside)
     (made / _OWNED).unlink(missing_ok=True)
-    # Last, since it says what may go.
-    _remove(inside / MARK, inside)
-    with suppress(OSError):
+    if list(imprint.entries(inside, hidden=True)) == [MARK]:
+        # Last, since it says what may go.
+        _remove(inside / MARK, inside)
         inside.rmdir()
         made.rmdir()
 
@@ -264,7 +264,7 @@ def _move_in(target: Target) -> None:
     if files is not None:
         owned = _read_owned(stage)
         left = {name: files[name] for name in imprint.entries(new, hidden=True) if name in files}
-        if conflicts := _conflicts(folder, left, owned):
+        if conflicts := imprint.conflicts(folder, left, owned):
             raise AsrunError(
                 f"what was to be written there is kept out by what came meanwhile: {_names(conflicts)}",
                 where=Where(target.shown),
@@ -294,12 +294,14 @@ def _put(source: Path, target: Path, folder: Path) -> None:
     """Move one file, or an empty folder, into its place, where nothing is but what asrun made."""
     for parent in reversed(target.relative_to(folder).parents):
         # What was a page is a folder now.
-        if os.path.lexists(folder / parent) and not _is_folder(folder / parent):
+        if os.path.lexists(folder / parent) and not imprint.is_folder(folder / parent):
             (folder / parent).unlink()
-    if _is_folder(target) and not source.is_dir():
+    if imprint.is_folder(target) and not source.is_dir():
         # And the other way round.
         for name in list(imprint.entries(target, hidden=True)):
             _remove(target / name, folder)
+        with suppress(FileNotFoundError):
+            target.rmdir()
     if source.is_dir():
         target.mkdir(parents=True, exist_ok=True)
         return
@@ -319,7 +321,7 @@ def _put(source: Path, target: Path, folder: Path) -> None:
 def _remove(path: Path, folder: Path) -> None:
     """Delete one file, or an empty folder, and the folders above it that are empty then."""
     with suppress(FileNotFoundError):
-        path.rmdir() if _is_folder(path) else path.unlink()
+        path.rmdir() if imprint.is_folder(path) else path.unlink()
     _prune(path.parent, folder)
 
 
@@ -333,38 +335,6 @@ def _prune(inner: Path, folder: Path) -> None:
         while inner != folder:
             inner.rmdir()
             inner = inner.parent
-
-
-# In the way
-
-
-def _conflicts(folder: Path, files: Mapping[str, str], owned: Mapping[str, str]) -> list[str]:
-    """Name what asrun did not put into a folder, and stands where it is to put something else."""
-    found: set[str] = set()
-    for name, text in {**files, MARK: ""}.items():
-        obstacles = [each for each in _obstacles(folder, name) if each not in owned]
-        path = folder / name
-        if obstacles:
-            found.update(obstacles)
-        elif not os.path.lexists(path) or (name == MARK and imprint.read_mark(folder) is not None):
-            continue
-        elif _is_folder(path):
-            if not name.endswith("/"):
-                inside = [f"{name}/{each}" for each in imprint.entries(path, hidden=True)]
-                found.update(each for each in inside if each not in owned)
-        elif name not in owned and imprint.digest(path) != text:
-            found.add(name)
-    return sorted(found)
-
-
-def _obstacles(folder: Path, name: str) -> list[str]:
-    """Name what stands where a folder must be for a file to be in it: a file, or a link to who knows where."""
-    parents = [parent.as_posix() for parent in Path(name).parents if parent != Path()]
-    return [each for each in parents if os.path.lexists(folder / each) and not _is_folder(folder / each)]
-
-
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
 
 
 # What is told

@@ -170,7 +170,9 @@ def read_range(option: Any, curve: Curve, published: Published | None, *, log: b
         or not -LARGEST < option[0] < option[1] < LARGEST
         or (log and option[0] < 1 / LARGEST)
     ):
-        raise AsrunError(f"{quoted(option)} is no range", remedy="write the lowest and the highest value: range: [0, 10]")
+        raise AsrunError(
+            f"{quoted(option)} is no range", remedy="write the lowest and the highest value: range: [0, 10]"
+        )
     if not option[0] <= least <= most <= option[1]:
         raise AsrunError(
             f"the curve goes from {least:g} to {most:g}, and the range from {option[0]:g} to {option[1]:g}",

@@ -100,7 +100,9 @@ def read_draws(option: Any, taken: Collection[str]) -> list[Draw]:
         raise AsrunError("draw holds lists of numbers by name", remedy=example)
     for name, numbers in option.items():
         if not isinstance(name, str) or not name.isascii() or not name.isidentifier() or keyword.iskeyword(name):
-            raise AsrunError(f"{quoted(name)} is no name for a parameter", remedy="use letters, digits and _: units, keep_1")
+            raise AsrunError(
+                f"{quoted(name)} is no name for a parameter", remedy="use letters, digits and _: units, keep_1"
+            )
         if name in {*taken, *FUNCTIONS, *DECISIONS, "published"}:
             raise AsrunError(
                 f"{name} means something else in expressions", remedy="give the parameter a name of its own"

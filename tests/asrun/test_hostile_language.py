@@ -115,9 +115,37 @@ def test_a_hostile_expression_is_refused_in_a_short_sentence(name):
 
 ATOMS = st.sampled_from(
     [f"s.{name}" for name in VALUES]
-    + ["s", "published.x", "1", "0", "-2.5", "1e308", "1e-308", "1e999", "9" * 30, "9" * 400, "'a'", "True", "None", "''"]
+    + [
+        "s",
+        "published.x",
+        "1",
+        "0",
+        "-2.5",
+        "1e308",
+        "1e-308",
+        "1e999",
+        "9" * 30,
+        "9" * 400,
+        "'a'",
+        "True",
+        "None",
+        "''",
+    ]
     + ["0x" + "f" * 40, "1j", "...", "[]", "()", "{}", "[1, 2]", "s.heads(rates=1e-13)", "s.error(seeds=1234567891)"]
-    + ["2**63", "2**64", "10**400", "s.heads[0]", "*s.n", "lambda: 1", "x := 1", "yield", "await x", "not", "\x00", "{{"]
+    + [
+        "2**63",
+        "2**64",
+        "10**400",
+        "s.heads[0]",
+        "*s.n",
+        "lambda: 1",
+        "x := 1",
+        "yield",
+        "await x",
+        "not",
+        "\x00",
+        "{{",
+    ]
     + ["s.axes", "s.axes.heads", "s.group", "s.group.in", "nan", "inf", "_", "__class__", "\u202e", "\ud800"]
 )
 ODD = st.recursive(
@@ -204,17 +232,24 @@ def test_whole_numbers_are_written_to_the_last_digit():
 )
 @pytest.mark.parametrize("value", [3, 0.5, 2**80, "word", [0.5, 0.7]])
 def test_a_hostile_format_is_refused_at_once(spec, value):
-    measure = Measure(value if isinstance(value, str) else np.asarray(value), ("seed",) if isinstance(value, list) else ())
+    measure = Measure(
+        value if isinstance(value, str) else np.asarray(value), ("seed",) if isinstance(value, list) else ()
+    )
     message = raised(format_measure, measure, spec)
-    assert "is not a format for" in message or "has no seeds" in message or "has no word here" in message or (
-        "not a number" in message
+    assert (
+        "is not a format for" in message
+        or "has no seeds" in message
+        or "has no word here" in message
+        or ("not a number" in message)
     )
     assert len(message) < 1500
 
 
 @given(
     st.text(max_size=12) | st.from_regex(r"[<>=^]?[+-]?#?0?[0-9]{0,12}[,_]?(\.[0-9]{0,12})?[a-zA-Z%]?", fullmatch=True),
-    st.one_of(st.floats(), st.integers(), st.text(max_size=3), st.none(), st.booleans(), st.lists(st.floats(), max_size=4)),
+    st.one_of(
+        st.floats(), st.integers(), st.text(max_size=3), st.none(), st.booleans(), st.lists(st.floats(), max_size=4)
+    ),
 )
 def test_any_format_of_anything_is_written_or_refused(spec, value):
     seeds = ("seed",) if isinstance(value, list) else ()
@@ -263,7 +298,8 @@ def test_a_page_tells_where_a_hostile_format_is(coin, text):
         (
             "    rows:\n      a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n    columns:\n      b: &b [*a, *a, *a, *a, *a, *a, *a, *a]\n"
             + "".join(
-                f"      {name}: &{name} [{', '.join(['*' + before] * 9)}]\n" for before, name in zip("bcdefgh", "cdefghi")
+                f"      {name}: &{name} [{', '.join(['*' + before] * 9)}]\n"
+                for before, name in zip("bcdefgh", "cdefghi")
             ).rstrip(),
             "the column 'b' of this table has no expression",
         ),
@@ -276,7 +312,8 @@ def test_a_table_is_of_a_size_that_can_be_read(coin, options, told):
 
 
 BOMB = "&a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
-    f"    {name}: &{name} [{', '.join(['*' + before] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+    f"    {name}: &{name} [{', '.join(['*' + before] * 9)}]\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
 HUGE = f"0x{'f' * 5000}"
 
@@ -307,7 +344,14 @@ def test_a_curve_that_cannot_be_drawn_is_told(coin, values, log):
 @pytest.mark.parametrize(
     "options",
     [
-        *("tolerance: .nan", "tolerance: .inf", "tolerance: 1.0e+400", "tolerance: -1", "tolerance: nan", "tolerance: inf%"),
+        *(
+            "tolerance: .nan",
+            "tolerance: .inf",
+            "tolerance: 1.0e+400",
+            "tolerance: -1",
+            "tolerance: nan",
+            "tolerance: inf%",
+        ),
         *("tolerance: [1, 2]", f"tolerance: {HUGE}", "tolerance: 5%%", f"tolerance: {'9' * 5000}", "tolerance: 1_0x"),
         f"tolerance: 1\n    draw: {{a: [{', '.join(map(str, range(201)))}]}}",
         f"tolerance: 1\n    draw: {{a: {list(range(15))}, b: {list(range(15))}}}",
@@ -326,7 +370,9 @@ def test_a_question_for_a_number_needs_numbers(coin, options):
     assert message.startswith("docs/index.md:1: ") and len(message) < 1500
 
 
-@pytest.mark.parametrize("answer", [HUGE, "9" * 400, "10**400", ".nan", ".inf", "'9**9**9**9'", "1/0", "1e307", "[1]", "{a: 1}"])
+@pytest.mark.parametrize(
+    "answer", [HUGE, "9" * 400, "10**400", ".nan", ".inf", "'9**9**9**9'", "1/0", "1e307", "[1]", "{a: 1}"]
+)
 def test_an_answer_is_a_number(coin, answer):
     message = raised(coin.convert, f"/// quiz | How many?\n    answer: {answer}\n    tolerance: 5000%\n///")
     assert message.startswith("docs/index.md:1: ") and len(message) < 1500

@@ -100,7 +100,13 @@ class TableBlock(AsrunBlock):
     def expressions(self) -> tuple[list[str], Iterator[list[str]]]:
         """Evaluate each column's expression for each row."""
         rows, columns = self.options["rows"], self.options["columns"]
-        if not isinstance(rows, dict) or len(rows) != 1 or not all(map(_is_label, rows)) or not isinstance(columns, dict) or not columns:
+        if (
+            not isinstance(rows, dict)
+            or len(rows) != 1
+            or not all(map(_is_label, rows))
+            or not isinstance(columns, dict)
+            or not columns
+        ):
             raise AsrunError("this table does not say what it shows", remedy=_EXAMPLE)
         ((name, given),) = rows.items()
         for heading, expression in columns.items():

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
+from asrun.errors import visible
 from asrun.model import Condition, Record, State
 
 
@@ -42,9 +43,6 @@ __all__ = ["cost", "err", "escape", "out", "progress", "state"]
 
 _TAG = re.compile(r"(\\*)(\[[a-z#/@][^[]*?])")
 """What Rich takes for a tag, and the backslashes before it."""
-
-_CONTROLS = dict.fromkeys((7, 8, 11, 12, 13))
-"""What would move a terminal's cursor or ring its bell, were a log shown there."""
 
 _COLOURED_ANYWAY = ("FORCE_COLOR", "TTY_COMPATIBLE")
 """Variables by which Rich is told that a pipe ends in something that shows colours."""
@@ -87,10 +85,17 @@ class Output:
     @cached_property
     def rich(self) -> Console:
         from rich.console import Console
+        from rich.text import Text
+
+        class Visible(Console):
+            """Shows what a text is made of, in the cells of tables too; colours are Rich's alone."""
+
+            def render_str(self, text: str, **options: Any) -> Text:
+                return super().render_str(visible(text), **options)
 
         # Piped output is for programs and logs: nothing is folded there.
         width = None if self.stderr or self.stream.isatty() else 240
-        return Console(stderr=self.stderr, highlight=False, soft_wrap=True, emoji=False, width=width)
+        return Visible(stderr=self.stderr, highlight=False, soft_wrap=True, emoji=False, width=width)
 
     @property
     def is_terminal(self) -> bool:
@@ -110,7 +115,7 @@ class Output:
             return
         text = without_tags(what) if markup else what
         stream = self.stream
-        stream.write(text.translate(_CONTROLS) + "\n")
+        stream.write(visible(text) + "\n")
         # In order with what others write, and told while it happens.
         stream.flush()
 

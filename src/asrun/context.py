@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,8 @@ from asrun.freshness import drawing_condition, record_condition, without_snippet
 from asrun.key import sources
 from asrun.literature import Literature
 from asrun.measure import Measure
-from asrun.model import Condition, Figure, Record, RunName, Snippet, State
+from asrun.model import Condition, Figure, Record, RunName, Snippet, State, Where
+from asrun.patterns import Pattern
 from asrun.project import Project
 from asrun.snippet import Survey, by_preference, survey
 from asrun.store import DESCRIPTION, Store
@@ -56,6 +58,19 @@ class Context:
     @property
     def snippets(self) -> dict[str, Snippet]:
         return self.surveyed.found
+
+    @cached_property
+    def number_settings(self) -> list[Pattern]:
+        """What needs no source on any page: one pattern for all pages, and so one limit to what it may take."""
+        return [
+            Pattern(
+                pattern,
+                f"number_settings: {pattern!r}",
+                Where(self.project.relative(self.project.settings)),
+                flags=re.IGNORECASE,
+            )
+            for pattern in self.project.number_settings
+        ]
 
     def condition(self, record: Record) -> Condition:
         """Return whether a record is fresh, and its figures too."""

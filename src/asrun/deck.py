@@ -21,9 +21,10 @@ from typing import Any
 
 import yaml
 
-from asrun.errors import AsrunError
+from asrun.errors import AsrunError, quoted
 from asrun.fences import end_of_fence
 from asrun.model import Where
+from asrun.patterns import Pattern
 
 __all__ = ["Deck", "Slide", "Stack", "parse_attributes", "parse_deck"]
 
@@ -164,24 +165,27 @@ def _is_forgotten(block: list[str]) -> bool:
     return any(re.match(rf" {{0,3}}{marks[0]}[`~]*[ \t]*\w", line) for line in block[cut:])
 
 
-def _pattern(deck: Deck, default: str, *names: str, flags: int = 0) -> re.Pattern[str]:
+def _pattern(deck: Deck, default: str, *names: str, flags: int = 0) -> Pattern:
     wanted = deck.setting(*names)
-    try:
-        return re.compile(default if wanted is None else str(wanted), re.MULTILINE | flags)
-    except re.error as error:
+    if wanted is not None and not isinstance(wanted, (str, int, float)):
         raise AsrunError(
-            f"`{names[0]}` is not a regular expression: {error}.",
+            f"`{names[0]}` is a regular expression, and not {quoted(wanted)}",
             where=Where(deck.path, 1),
-            remedy=f"Mend it in the front matter, or leave it out: {default!r} is used then.",
-        ) from None
+            remedy=f"write it in quotes, or leave it out: {default!r} is used then",
+        )
+    return Pattern(
+        default if wanted is None else str(wanted),
+        f"`{names[0]}`",
+        Where(deck.path, 1),
+        otherwise=f"; or leave it out of the front matter: {default!r} is used then",
+        flags=re.MULTILINE | flags,
+    )
 
 
-def _cuts(
-    bare: str, start: int, horizontal: re.Pattern[str], vertical: re.Pattern[str]
-) -> Iterator[tuple[int, int, bool]]:
+def _cuts(bare: str, start: int, horizontal: Pattern, vertical: Pattern) -> Iterator[tuple[int, int, bool]]:
     """Begin and end of each slide, and whether it opens a stack."""
-    found = [(m.start(), m.end(), True) for m in horizontal.finditer(bare, start) if m.end() > m.start()]
-    found += [(m.start(), m.end(), False) for m in vertical.finditer(bare, start) if m.end() > m.start()]
+    found = [(m.start(), m.end(), True) for m in horizontal.find(bare, start) if m.end() > m.start()]
+    found += [(m.start(), m.end(), False) for m in vertical.find(bare, start) if m.end() > m.start()]
     begin, opens_stack = start, True
     for at, end, across in sorted(found, key=lambda cut: (cut[0], -cut[1])):
         if at < begin:  # overlaps the one before: the two patterns share characters
@@ -191,7 +195,7 @@ def _cuts(
     yield begin, len(bare), opens_stack
 
 
-def _slide(text: str, bare: str, begin: int, end: int, notes: re.Pattern[str]) -> Slide:
+def _slide(text: str, bare: str, begin: int, end: int, notes: Pattern) -> Slide:
     mark = notes.search(bare, begin, end)
     attributes: dict[str, str] = {}
     shown = text[begin : mark.start() if mark else end]

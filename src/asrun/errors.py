@@ -147,10 +147,14 @@ class Problems(AsrunError):
         return "\n".join(lines)
 
 
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel = 2
+
+
 def quoted(value: Any) -> str:
     """Return what an author gave where something else was wanted, in a few characters, however large it is."""
     try:
-        return reprlib.repr(value)
+        return _SHORT.repr(value)
     except ValueError:
         return "a number of thousands of digits"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -42,11 +41,14 @@ def numbers_without_source(
     """
     if not asks_for_sources(context.project, path):
         return []
-    allowed = [re.compile(pattern, re.IGNORECASE) for pattern in context.project.number_settings]
     settings = _settings(context, citations)
+    try:
+        found = find_unsourced(lines, first_line, context.number_settings)
+    except AsrunError as error:
+        return [Citation(KIND, "", Where(path, first_line), error=error)]
     return [
         Citation(KIND, each.number, (where := Where(path, each.line, each.column)), error=_problem(each, where))
-        for each in find_unsourced(lines, first_line, allowed)
+        for each in found
         if each.wrong or each.number not in settings
     ]
 

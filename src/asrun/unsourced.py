@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from asrun.fences import end_of_fence
+from asrun.patterns import Pattern
 
 __all__ = ["Unsourced", "find_unsourced"]
 
@@ -50,7 +51,9 @@ _BLANKED = re.compile(
 _FORMULA = re.compile(r"(?P<mark>\$\$?)(?P<formula>[^$]+?)(?P=mark)(?!\d)")
 _BARE = re.compile(r"[\s\d.,±%\\-]*")
 _ARITHMETIC = re.compile(
-    r"[\d.(][\d.\s()\u202f+*/·×÷−–-]*[+*/·×÷−–-][\d.\s()\u202f+*/·×÷−–-]*[=≈]\s*[−-]?\d[\d.\u202f]*\s?%?"
+    r"(?P<sum>[\d.(][\d.\s()\u202f]*+[+*/·×÷−–-][\d.\s()\u202f+*/·×÷−–-]*+[=≈]\s*[−-]?\d[\d.\u202f]*\s?%?)"
+    # Where a run of numbers and signs is no sum, none of its ends is one: it is read once.
+    r"|[\d.(][\d.\s()\u202f+*/·×÷−–-]*+"
 )
 _HEADING = re.compile(r"\s{0,3}(?:#{1,6}\s|---+\s*$|--+\s*$)")
 _CLAIM = re.compile(r"[ \t>]*/{3,}[ \t]*(?:claim|table|widget)\b")
@@ -74,7 +77,7 @@ class Unsourced:
 
 
 def find_unsourced(
-    lines: Sequence[str], first_line: int = 1, allowed: Sequence[re.Pattern[str]] = ()
+    lines: Sequence[str], first_line: int = 1, allowed: Sequence[Pattern | re.Pattern[str]] = ()
 ) -> list[Unsourced]:
     """Find the numbers of a page that look measured and have no source.
 
@@ -87,7 +90,7 @@ def find_unsourced(
 
 
 def _by_section(
-    lines: Sequence[str], first_line: int, allowed: Sequence[re.Pattern[str]]
+    lines: Sequence[str], first_line: int, allowed: Sequence[Pattern | re.Pattern[str]]
 ) -> Iterator[tuple[int, list[Unsourced]]]:
     stated: set[str] = set()
     for at, line in _prose(lines):
@@ -127,26 +130,31 @@ def _prose(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
         at += 1
 
 
-def _in_line(line: str, number: int, stated: set[str], allowed: Sequence[re.Pattern[str]]) -> Iterator[Unsourced]:
+def _in_line(
+    line: str, number: int, stated: set[str], allowed: Sequence[Pattern | re.Pattern[str]]
+) -> Iterator[Unsourced]:
     text = _BLANKED.sub(_blank, line)
     text = _FORMULA.sub(lambda found: found[0] if _BARE.fullmatch(found["formula"]) else _blank(found), text)
     text = _ORDINAL.sub(_blank, text)
     for pattern in allowed:
         text = pattern.sub(_blank, text)
     for sum_ in _ARITHMETIC.finditer(text):
-        if wrong := _is_wrong(sum_[0]):
+        if sum_["sum"] and (wrong := _is_wrong(sum_[0])):
             yield Unsourced(sum_[0].strip(), number, sum_.start() + 1, _around(line, sum_.span()), wrong)
-    text = _ARITHMETIC.sub(_blank, text)
+    text = _ARITHMETIC.sub(lambda found: _blank(found) if found["sum"] else found[0], text)
     for found in _NUMBER.finditer(text):
         if _looks_measured(found, text) and _plain(found["digits"]) not in stated:
             yield Unsourced(found[0].strip(), number, found.start() + 1, _around(line, found.span()))
 
 
 def _looks_measured(found: re.Match[str], text: str) -> bool:
+    named = _NAMED.search(text[max(0, found.start() - 80) : found.start()])
     if found["unit"] or found["power"] or "." in found["digits"]:
-        return not _NAMED.search(text[: found.start()])
-    value = int(re.sub(r"\D", "", found["digits"]))
-    return value > _COUNTED and value not in _YEARS and not _NAMED.search(text[: found.start()])
+        return not named
+    digits = re.sub(r"\D", "", found["digits"]).lstrip("0")
+    # A number of many digits is neither counted nor a year, and int would refuse thousands of them.
+    value = int(digits[:9] or 0)
+    return value > _COUNTED and value not in _YEARS and not named
 
 
 def _blank(found: re.Match[str]) -> str:
@@ -179,7 +187,7 @@ def _is_wrong(text: str) -> str:
     try:
         result = _reckon(ast.parse(left.translate(_SIGNS).strip(), mode="eval").body)
         stated = float(shown.rstrip("%")) / (100 if shown.endswith("%") else 1)
-    except (SyntaxError, ValueError, ZeroDivisionError, OverflowError, RecursionError):
+    except (SyntaxError, ValueError, ZeroDivisionError, OverflowError, RecursionError, MemoryError):
         return ""
     decimals = len(shown.rstrip("%").partition(".")[2]) + (2 if shown.endswith("%") else 0)
     # What is shown may be rounded, to any of the digits it shows.

@@ -154,7 +154,7 @@ ODD = st.recursive(
         st.builds(
             "{} {} {}".format,
             inner,
-            st.sampled_from("+ - * / ** // % @ < > <= >= == != in is and or if , := & << .".split()),
+            st.sampled_from([*"+-*/%@<>,&.", "**", "//", "<=", ">=", "==", "!=", "in", "is", "and", "or", "if", ":="]),
             inner,
         ),
         st.builds("({})".format, inner),
@@ -296,10 +296,10 @@ def test_a_page_tells_where_a_hostile_format_is(coin, text):
         (f"    rows: {{a: [0x{'f' * 5000}]}}\n    columns: {{b: a}}", "is no label"),
         (f"    rows: {{a: [1]}}\n    columns: {{b: 0x{'f' * 5000}}}", "the column 'b' of this table has no expression"),
         (
-            "    rows:\n      a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n    columns:\n      b: &b [*a, *a, *a, *a, *a, *a, *a, *a]\n"
+            "    rows:\n      a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n    columns:\n      b: &b [*a, *a, *a, *a, *a, *a]\n"
             + "".join(
                 f"      {name}: &{name} [{', '.join(['*' + before] * 9)}]\n"
-                for before, name in zip("bcdefgh", "cdefghi")
+                for before, name in zip("bcdefgh", "cdefghi", strict=True)
             ).rstrip(),
             "the column 'b' of this table has no expression",
         ),

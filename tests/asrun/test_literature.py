@@ -119,7 +119,7 @@ def number(**more: str) -> str:
         ("- rate\n", "must hold published numbers by name"),
         ("rate: {\n  cite: [x\n", "published.yml:3: not valid YAML"),
         ("rate: 'x\n", "not valid YAML"),
-        (NUMBERS.replace("data.json", "dota.json"), "curve cannot be read: FileNotFoundError"),
+        (NUMBERS.replace("data.json", "dota.json"), "references/dota.json cannot be read: No such file"),
         (NUMBERS.replace("fig.test", "fig.tset"), "curve cannot be read: KeyError('tset')"),
         (NUMBERS.replace("at: fig.test", "at: 3"), "curve cannot be read"),
         (NUMBERS.replace("fig.test", "fig.test.0"), "curve cannot be read"),

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
+from asrun.errors import visible
 from asrun.model import Condition, Record, State
 
 
@@ -43,9 +44,6 @@ __all__ = ["cost", "err", "escape", "out", "progress", "state"]
 
 _TAG = re.compile(r"(\\*)(\[[a-z#/@][^[]*?])")
 """What Rich takes for a tag, and the backslashes before it."""
-
-_CONTROLS = dict.fromkeys((7, 8, 11, 12, 13))
-"""What would move a terminal's cursor or ring its bell, were a log shown there."""
 
 GONE = (errno.EPIPE, errno.EIO, errno.ECONNRESET, errno.ESHUTDOWN)
 """What is told when nobody reads any more: a pipe that was closed, a terminal."""
@@ -92,16 +90,21 @@ class Output:
     @cached_property
     def rich(self) -> Console:
         from rich.console import Console
+        from rich.text import Text
 
-        class Heard(Console):
-            """Leaves it to whoever prints what is done when nobody reads any more: by itself, Rich ends the program."""
+        class Careful(Console):
+            """Shows what a text is made of, in the cells of tables too, and leaves a closed pipe to whoever prints."""
+
+            def render_str(self, text: str, **options: Any) -> Text:
+                return super().render_str(visible(text), **options)
 
             def on_broken_pipe(self) -> None:
+                # By itself, Rich would end the program.
                 raise BrokenPipeError(errno.EPIPE, "nobody reads any more")
 
         # Piped output is for programs and logs: nothing is folded there.
         width = None if self.stderr or (self.stream and self.stream.isatty()) else 240
-        return Heard(stderr=self.stderr, highlight=False, soft_wrap=True, emoji=False, width=width)
+        return Careful(stderr=self.stderr, highlight=False, soft_wrap=True, emoji=False, width=width)
 
     @property
     def is_terminal(self) -> bool:
@@ -120,7 +123,7 @@ class Output:
         """
         if isinstance(what, str) and not self.is_terminal:
             text = without_tags(what) if markup else what
-            self.write(text.translate(_CONTROLS))
+            self.write(visible(text))
         else:
             self.unless_gone(lambda: self.rich.print(what, markup=markup, style=style))
 

@@ -63,18 +63,19 @@ class Variables:
     def _note(self, environment: Any, name: Any) -> None:
         if not isinstance(name, (str, bytes)) or environment._data is not self._data:
             return
-        known, asking = os.fsdecode(name), sys._getframe(2)
-        # Who walks by names with their values, or takes whichever is next, asks for none of them.
-        if known in self._asked or (asking.f_code.co_name in _WALKING and _is_mapping(asking)):
+        asking = sys._getframe(2)
+        if asking.f_code.co_name in _WALKING and _is_mapping(asking):
+            # Who walks by names with their values, or takes whichever is next, asks for none of them.
             return
-        if not self._is_asked_by_project(asking):
+        # The last walk first: names of one letter, and names as bytes, are the same objects on every one.
+        walk = next((walk for walk in reversed(self._walks) if walk.passed.get(id(name)) is name), None)
+        known = os.fsdecode(name)
+        if (walk is None and known in self._asked) or not self._is_asked_by_project(asking):
             return
-        # The last first: names of one letter, and names as bytes, are handed out as the same objects on every walk.
-        for walk in reversed(self._walks):
-            if walk.passed.get(id(name)) is name:
-                walk.asked.add(id(name))
-                return
-        self._asked.add(known)
+        if walk:
+            walk.asked.add(id(name))
+        else:
+            self._asked.add(known)
 
     def _begin(self, walk: _Walk) -> None:
         self._walks.append(walk)

@@ -35,18 +35,19 @@ COPIES = {
     "all taken away, and put back": "(all := dict(os.environ), os.environ.clear(), os.environ.update(all))",
 }
 ASKED = {
-    "by name": "os.environ['ASK_RATE']",
-    "or else": "os.environ.get('ASK_RATE', '1')",
-    "getenv": "os.getenv('ASK_RATE')",
-    "bytes": "os.environb[b'ASK_RATE']",
-    "getenvb": "os.getenvb(b'ASK_RATE')",
-    "whether it is there": "'ASK_RATE' in os.environ",
-    "set if it is not": "os.environ.setdefault('ASK_RATE', '2')",
-    "taken": "os.environ.pop('ASK_RATE', None)",
-    "after a copy": "(dict(os.environ), os.environ.get('ASK_RATE'))",
-    "those that begin like that": "[os.environ[name] for name in os.environ if name.startswith('ASK_')]",
-    "on a walk that ends there": "next(os.environ[name] for name in os.environ if name == 'ASK_RATE')",
-    "a method": "list(map(os.environ.get, ['ASK_RATE']))",
+    "ASK_BY_NAME": "os.environ['ASK_BY_NAME']",
+    "ASK_OR_ELSE": "os.environ.get('ASK_OR_ELSE', '1')",
+    "ASK_GETENV": "os.getenv('ASK_GETENV')",
+    "ASK_BYTES": "os.environb[b'ASK_BYTES'] or b''.join(os.environb)",
+    "ASK_GETENVB": "os.getenvb(b'ASK_GETENVB')",
+    "ASK_WHETHER": "'ASK_WHETHER' in os.environ",
+    "ASK_DEFAULT": "os.environ.setdefault('ASK_DEFAULT', '2')",
+    "ASK_POP": "os.environ.pop('ASK_POP', None)",
+    "ASK_AFTER": "(dict(os.environ), os.environ.get('ASK_AFTER'))",
+    "ASK_BEGIN": "[os.environ[name] for name in os.environ if name.startswith('ASK_BEGI')]",
+    "ASK_END": "next(os.environ[name] for name in os.environ if name == 'ASK_END')",
+    "ASK_METHOD": "list(map(os.environ.get, ['ASK_METHOD']))",
+    "ASK_FIRST": "[os.environ[name] for name in list(os.environ) if name.endswith('_FIRST')]",
 }
 
 
@@ -71,16 +72,18 @@ def test_a_copy_of_all_variables_asks_for_none(site):
     assert "ASK_" not in json.dumps(project.record("answer")["key"]["files"])
 
 
-@pytest.mark.parametrize("how", ASKED)
-def test_a_variable_that_is_asked_for_by_name_counts(site, monkeypatch, how):
-    project = site({"snippets/answer.py": asks(ASKED[how])})
-    assert project.run("run", "answer").code == 0
-    assert "ASK_RATE" in project.record("answer")["key"]["environment"]
+def test_a_variable_that_is_asked_for_by_name_counts(site, monkeypatch):
+    for name in ASKED:
+        monkeypatch.setenv(name, "0.5")
+    project = site({"snippets/answer.py": asks(*ASKED.values())})
+    result = project.run("run", "answer")
+    assert result.code == 0, result.text
+    assert set(project.record("answer")["key"]["environment"]) == set(ASKED)
     assert project.run("status").code == 0
-    monkeypatch.setenv("ASK_RATE", "0.6")
-    assert "the environment variable ASK_RATE changed" in project.run("why", "answer").out
-    monkeypatch.delenv("ASK_RATE")
-    assert "the environment variable ASK_RATE changed" in project.run("why", "answer").out
+    monkeypatch.setenv("ASK_GETENV", "0.6")
+    monkeypatch.delenv("ASK_BYTES")
+    told = project.run("why", "answer").out
+    assert re.findall("environment variable (ASK_.*) changed", told) == ["ASK_BYTES", "ASK_GETENV"]
 
 
 def test_what_a_program_sees_is_what_it_would_see_without_being_watched(site):

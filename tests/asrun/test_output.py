@@ -146,20 +146,21 @@ UNSEEDED = {
     "random": "import random\n    x = random.random()",
     "random, by name": "from random import choice as pick\n    x = pick([1, 2])",
     "the old generator of NumPy": "import numpy as np\n    x = np.random.rand(3)",
-    "a new generator of NumPy": "import numpy as np\n    x = np.random.default_rng().random()",
-    "a seed sequence": "import numpy as np\n    x = np.random.Generator(np.random.PCG64()).random()",
+    "a new generator of NumPy": "import numpy as np\n    x = np.random.Generator(np.random.PCG64()).random()",
     "one seeded, the other not": "import random, numpy as np\n    np.random.seed(0)\n    x = random.random()",
-    "a seed that the system gives": "import numpy as np\n    np.random.seed(None)\n    x = np.random.rand()",
 }
 SEEDED = {
-    "random": "import random\n    random.seed(1)\n    x = random.random()",
-    "an instance": "import random\n    x = random.Random(3).random()",
-    "the old generator of NumPy": "import numpy as np\n    np.random.seed(1)\n    x = np.random.rand()",
+    "what is seeded": """
+    import random, tempfile, uuid
+    import numpy as np
+    random.seed(1)
+    np.random.seed(1)
+    x = random.random() + np.random.rand() + np.random.default_rng(0).random() + np.random.RandomState(0).rand()
+    x = len(tempfile.mkdtemp()) + uuid.uuid4().int
+    """,
+    "a generator of its own": "import random\n    x = random.Random(3).random()",
     "a state": "import numpy.random as r\n    r.set_state(r.RandomState(1).get_state())\n    x = r.rand()",
-    "a new generator of NumPy": "import numpy as np\n    x = np.random.default_rng(0).random()",
-    "nothing is drawn": "import random\n    import numpy as np\n    x = np.random.RandomState(0).rand()",
-    "what a library makes for itself": "import scipy.stats\n    x = 1",
-    "what draws for itself": "import tempfile, uuid\n    x = len(tempfile.mkdtemp()) + uuid.uuid4().int",
+    "what a library makes for itself": "import scipy.stats, random\n    x = random.Random(3).random()",
 }
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import glob
 import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -243,14 +245,44 @@ def _render(context: Context, folder: Path) -> list[Read]:
 
 
 def serve(project: Project, port: int, *, open_browser: bool) -> None:
-    """Preview a project on this machine until interrupted; records are never run."""
+    """Preview a project on this machine until interrupted; records are never run.
+
+    Raises:
+        AsrunError: when nothing can be served at that port.
+    """
     from mkdocs.commands.serve import serve as mkdocs_serve
 
+    log = logging.getLogger("mkdocs")
     told = logging.StreamHandler()
     told.setFormatter(logging.Formatter("%(message)s"))
-    logging.getLogger("mkdocs").addHandler(told)
-    logging.getLogger("mkdocs").setLevel(logging.INFO)
-    mkdocs_serve(str(project.settings), dev_addr=f"127.0.0.1:{port}", open_in_browser=open_browser)
+    log.addHandler(told)
+    log.setLevel(logging.INFO)
+    while True:
+        before = _edited(project)
+        try:
+            mkdocs_serve(str(project.settings), dev_addr=f"127.0.0.1:{port}", open_in_browser=open_browser)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+            raise AsrunError(
+                f"nothing can be served at port {port} ({error.strerror})", remedy="choose another one: --port 8001"
+            ) from error
+        except Exception as error:
+            # Not even the first build came to anything: MkDocs ends there, and an author goes on writing.
+            log.error("%s: %s\nWaiting for an edit.", type(error).__name__, error)
+        while _edited(project) == before:
+            time.sleep(0.5)
+
+
+def _edited(project: Project) -> dict[Path, int]:
+    """Return when each file was written that a site is made of."""
+    folders = [project.docs, project.slides, project.snippets, project.references, *project.sources]
+    found: dict[Path, int] = {}
+    for path in (*project.read, *(path for folder in folders for path in folder.rglob("*"))):
+        with contextlib.suppress(OSError):
+            found[path] = path.stat().st_mtime_ns
+    return found
 
 
 def serve_folder(

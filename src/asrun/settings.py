@@ -59,20 +59,22 @@ def find_settings(folder: Path) -> Path | None:
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
-def read_settings(file: Path, *, trusted: bool = True) -> dict[str, Any]:
+def read_settings(file: Path, *, trusted: bool = True, read: list[Path] | None = None) -> dict[str, Any]:
     """Return what a file says, merged with what the files say that it inherits from.
 
     Arguments:
         file: The project's mkdocs.yml.
         trusted: Whether it may read environment variables and files outside of its folder; otherwise `!ENV` is `Code`.
+        read: Is told every file that was read.
 
     Raises:
         AsrunError: when it cannot be read; with the line.
     """
-    return _read(file, file.parent, (), trusted)
+    return _read(file, file.parent, (), trusted, [] if read is None else read)
 
 
-def _read(file: Path, root: Path, heirs: tuple[Path, ...], trusted: bool) -> dict[str, Any]:
+def _read(file: Path, root: Path, heirs: tuple[Path, ...], trusted: bool, read: list[Path]) -> dict[str, Any]:
+    read.append(file)
     shown = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
     loader = type("_OfThisFile", (_Loader,), {"shown": shown, "trusted": trusted})
     try:
@@ -105,7 +107,7 @@ def _read(file: Path, root: Path, heirs: tuple[Path, ...], trusted: bool) -> dic
         raise AsrunError(f"INHERIT names {named!s:.200}, which is outside of the project", where=Where(shown))
     if parent in (*heirs, file.resolve()):
         raise AsrunError(f"{named} inherits from {shown}, which inherits from it", where=Where(shown))
-    merged: dict[str, Any] = mergedeep.merge(_read(parent, root, (*heirs, file.resolve()), trusted), settings)
+    merged: dict[str, Any] = mergedeep.merge(_read(parent, root, (*heirs, file.resolve()), trusted, read), settings)
     return merged
 
 

@@ -85,7 +85,9 @@ def bring_up_to_date(
     """
     surveyed = survey(project)
     found = freshness.conditions(project, store, read=read)
-    if run and (problems := [*surveyed.broken.values(), *_unreadable(store, found)]):
+    broken = [name for name, condition in found.items() if condition.state is State.BROKEN]
+    unread = [_why_broken(store, name, found[name]) for name in broken if name.snippet in surveyed.found]
+    if run and (problems := [*surveyed.broken.values(), *unread]):
         raise Problems(problems)
     snippets = surveyed.found
     for name, condition in found.items():
@@ -119,13 +121,13 @@ def bring_up_to_date(
         yield shown, condition, 0.0
 
 
-def _unreadable(store: Store, found: Iterable[RunName]) -> Iterator[AsrunError]:
-    """Find records that cannot be read."""
-    for name in found:
-        try:
-            store.get(name)
-        except AsrunError as error:
-            yield error
+def _why_broken(store: Store, name: RunName, condition: Condition) -> AsrunError:
+    """Return what is wrong where a record, or a module that its run uses, cannot be read."""
+    try:
+        store.get(name)
+    except AsrunError as error:
+        return error
+    return AsrunError(f"{name} is {condition}", remedy="mend it, then build again", cause=("broken", condition.reason))
 
 
 def check(context: Context) -> int:

@@ -73,9 +73,6 @@ class AsrunPlugin(BasePlugin):
             self.project = read_project(Path(config.config_file_path or "mkdocs.yml").absolute())
         except AsrunError as error:
             raise self._stop(str(error)) from error
-        if Path(config.docs_dir).absolute() != self.project.docs:
-            said = f"{self.project.settings.name} says {self.project.docs}"
-            raise self._stop(f"MkDocs reads pages from {config.docs_dir}, and {said}: a plugin or a hook moved them")
         self.context = self.given or Context(self.project, allow_stale=self.previewing)
         self.read: list[Read] = []
         self.problems: list[AsrunError] = []
@@ -94,6 +91,9 @@ class AsrunPlugin(BasePlugin):
     @event_priority(-100)
     def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
         """Publish the sources and records that pages link to, and what styles them."""
+        if Path(config.docs_dir).absolute() != self.project.docs:
+            said = f"{self.project.settings.name} says {self.project.docs}"
+            raise self._stop(f"MkDocs reads pages from {config.docs_dir}, and {said}: a plugin or a hook moved them")
         for page, content in GENERATED_PAGES.items():
             # Values and citations link there, so a project that has not written them gets them all the same.
             if files.get_file_from_path(page) is None:

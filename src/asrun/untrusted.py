@@ -135,8 +135,8 @@ def _of_plugins(plugins: Any, where: Where) -> Iterator[AsrunError]:
             yield _refused(f"the plugin {name:.100} is not known to run no code", where)
             continue
         given, harmless = options if isinstance(options, dict) else {}, PLUGINS[short]
-        for option in given if harmless is not None else ():
-            if option not in harmless and option != "enabled":
+        for option in given:
+            if harmless is not None and option not in harmless and option != "enabled":
                 yield _refused(f"the option {option!s:.100} of the plugin {name} may run code", where)
         if short == "mkdocs-jupyter" and given.get("execute") not in (None, False):
             yield _refused("mkdocs-jupyter would execute notebooks", where, "write execute: false")

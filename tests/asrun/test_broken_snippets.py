@@ -194,6 +194,17 @@ def test_a_module_that_a_snippet_uses_and_that_cannot_be_read_is_told_with_that_
     states = {row["snippet"]: row["state"] for row in json.loads(course.run("status", "--json").out)}
     assert states == {"answer": "fresh", "user": "broken"}
     assert course.run("check").code == 0, "nobody cites it"
+    built = course.run("build")
+    assert built.code == 1 and "user (quick, cpu) is broken: src/lab.py:1: not valid Python" in built.err
+    course.write("docs/user.md", "# User\n\n{{ user.n }}\n\n{{ user.n }}\n")
+    told = course.run("check")
+    assert (
+        told.code == 1 and "docs/user.md:3:1: user (quick, cpu) is broken: src/lab.py:1: not valid Python" in told.err
+    )
+    assert "also at docs/user.md:5:1" in told.err and "1 problem, in 2 places" in told.err
+    course.write("docs/user.md", "# User\n")
+    (course.folder / "snippets/user.py").unlink()
+    assert course.run("build").code == 0, "a record of no snippet is in nobody's way"
 
 
 def test_pytest_has_a_red_test_for_each_bad_file_and_none_for_a_helper(course):

@@ -115,7 +115,13 @@ def bring_up_to_date(
                 condition = Condition(State.FRESH, f"figures redrawn: {drawing.reason}")
         yield str(name), condition, seconds
     for path in notebook.list_notebooks(project):
-        condition, shown = notebook.condition(project, path), project.relative(path)
+        shown = project.relative(path)
+        try:
+            condition = notebook.condition(project, path)
+        except AsrunError as error:
+            if run:
+                raise
+            condition = Condition(State.BROKEN, error.sentence)
         if condition.state in (State.MISSING, State.STALE) and run:
             notebook.execute(project, path, partial(tell, shown))
         yield shown, condition, 0.0

@@ -105,7 +105,8 @@ class AsrunPlugin(BasePlugin):
             files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(path)))
         shim = slides.ASSETS / "vendor" / "iframe-worker-shim.js"
         files.append(File.generated(config, "assets/asrun/iframe-worker-shim.js", abs_src_path=str(shim)))
-        for path in [*self.project.snippets.glob("[!_]*.py"), *self.project.records.glob("*/*.json")]:
+        sources = [*self.project.snippets.glob("[!_]*.py"), *self.project.records.glob("*/*.json")]
+        for path in filter(Path.is_file, sources):
             target = "snippets/" + path.relative_to(self.project.snippets).as_posix()
             files.append(File.generated(config, target, abs_src_path=str(path)))
         for path in self.project.decks:

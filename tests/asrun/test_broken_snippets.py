@@ -177,6 +177,15 @@ def test_a_record_that_cannot_be_read_is_a_row_of_its_own_and_stops_nothing_else
     assert ran.code == 1 and "fresh   answer" in ran.out and "this record cannot be read" in ran.err
 
 
+def test_a_notebook_that_cannot_be_read_and_two_of_one_name_are_rows_of_their_own(course):
+    course.write("docs/lab.ipynb", "{")
+    rows = json.loads(course.run("status", "--json").out)
+    assert [row["state"] for row in rows] == ["fresh", "broken"] and rows[1]["notebook"] == "docs/lab.ipynb"
+    course.write("docs/more/lab.ipynb", "{")
+    told = course.run("status")
+    assert told.code == 3 and "docs/lab.ipynb has the same name" in told.out and "fresh" in told.out
+
+
 def test_records_of_a_snippet_that_cannot_be_read_are_broken_and_not_unused(course):
     course.write("snippets/answer.py", "def run(")
     (row,) = json.loads(course.run("status", "--json").out)

@@ -177,8 +177,9 @@ def test_a_record_that_cannot_be_read_is_a_row_of_its_own_and_stops_nothing_else
     assert ran.code == 1 and "fresh   answer" in ran.out and "this record cannot be read" in ran.err
 
 
-def test_a_notebook_that_cannot_be_read_and_two_of_one_name_are_rows_of_their_own(course):
-    course.write("docs/lab.ipynb", "{")
+def test_a_notebook_whose_record_cannot_be_read_and_two_of_one_name_are_rows_of_their_own(course):
+    course.write("docs/lab.ipynb", '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    course.write("snippets/records/labs/lab.ipynb", "<<<<<<< ours")
     rows = json.loads(course.run("status", "--json").out)
     assert [row["state"] for row in rows] == ["fresh", "broken"] and rows[1]["notebook"] == "docs/lab.ipynb"
     course.write("docs/more/lab.ipynb", "{")

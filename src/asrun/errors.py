@@ -81,7 +81,7 @@ class Problems(AsrunError):
         for first, *others in groups.values():
             lines.append(str(first))
             places = list(dict.fromkeys(str(each.where) for each in others if each.where and each.where != first.where))
-            if most is not None and len(places) >= most:
+            if most is not None and len(places) > most:
                 left = len(places) - most + 1
                 places[most - 1 :] = [f"{left} more place{'s' * (left > 1)}"]
             if places:

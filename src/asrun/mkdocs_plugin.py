@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 from mkdocs.config import config_options
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.exceptions import Abort, PluginError
+from mkdocs.exceptions import Abort, MkDocsException, PluginError
 from mkdocs.plugins import BasePlugin, event_priority, get_plugin_logger
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -220,6 +220,15 @@ class AsrunPlugin(BasePlugin):
         watched = {path for path in folders if path.is_dir()} | {path for path in project.read if path.is_file()}
         for path in (*sorted(watched), *sorted(_data(self.context, [*watched, project.docs]))):
             server.watch(str(path))
+
+        def mend() -> None:
+            try:
+                builder()
+            except (AsrunError, MkDocsException) as error:
+                # What an author can mend is told in a sentence; anything else with a traceback.
+                raise Abort(str(error)) from error
+
+        server.builder = mend
         return server
 
 

@@ -153,7 +153,12 @@ def test_everything_that_pages_are_made_of_is_watched(preview, tmp_path, monkeyp
         def watch(self, path):
             self.paths.append(path)
 
-    server = preview.config.plugins.on_serve(Server(), config=preview.config, builder=None)
+    def builder():
+        load_config(str(site.write("broken.yml", "site_name: [")))
+
+    server = preview.config.plugins.on_serve(Server(), config=preview.config, builder=builder)
+    with pytest.raises(Abort, match="error parsing the configuration file"):
+        server.builder()
     watched = {os.path.relpath(path, site.folder) for path in server.paths}
     assert {"snippets", "slides", "docs/references", "src", "mkdocs.yml", "base.yml", "table.csv"} <= watched
     assert "../data/read.csv" in watched

@@ -132,8 +132,8 @@ class Context:
 
     def record(self, name: str, scale: str | None, value: str | None) -> tuple[RunName, dict[str, Any]]:
         """Return a snippet's values for an expression; see `asrun.expression.Lookup`."""
-        if did_you_mean(name, [*self.snippets, "published"], otherwise="") == "did you mean published?":
-            raise AsrunError(f"there is no snippet called {name}", remedy="did you mean published?")
+        if name not in self.snippets and (near := did_you_mean(name, ["published"], otherwise="")):
+            raise AsrunError(f"there is no snippet called {name}", remedy=near)
         record = self.best(name, scale)
         if value in record.damaged:
             raise AsrunError(

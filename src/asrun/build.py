@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -77,7 +79,9 @@ def bring_up_to_date(
     """
     surveyed = survey(project)
     found = freshness.conditions(project, store, read=read)
-    if run and (problems := [*surveyed.broken.values(), *_unreadable(store, found)]):
+    broken = [name for name, condition in found.items() if condition.state is State.BROKEN]
+    unread = [_why_broken(store, name, found[name]) for name in broken if name.snippet in surveyed.found]
+    if run and (problems := [*surveyed.broken.values(), *unread]):
         raise Problems(problems)
     snippets = surveyed.found
     for name, condition in found.items():
@@ -105,19 +109,25 @@ def bring_up_to_date(
                 condition = Condition(State.FRESH, f"figures redrawn: {drawing.reason}")
         yield str(name), condition, seconds
     for path in notebook.list_notebooks(project):
-        condition, shown = notebook.condition(project, path), project.relative(path)
+        shown = project.relative(path)
+        try:
+            condition = notebook.condition(project, path)
+        except AsrunError as error:
+            if run:
+                raise
+            condition = Condition(State.BROKEN, error.sentence)
         if condition.state in (State.MISSING, State.STALE) and run:
             notebook.execute(project, path, partial(tell, shown))
         yield shown, condition, 0.0
 
 
-def _unreadable(store: Store, found: Iterable[RunName]) -> Iterator[AsrunError]:
-    """Find records that cannot be read."""
-    for name in found:
-        try:
-            store.get(name)
-        except AsrunError as error:
-            yield error
+def _why_broken(store: Store, name: RunName, condition: Condition) -> AsrunError:
+    """Return what is wrong where a record, or a module that its run uses, cannot be read."""
+    try:
+        store.get(name)
+    except AsrunError as error:
+        return error
+    return AsrunError(f"{name} is {condition}", remedy="mend it, then build again", cause=("broken", condition.reason))
 
 
 def check(context: Context) -> int:
@@ -265,14 +275,44 @@ def _read_by_mkdocs(config: Any) -> Iterator[place.ReadFrom]:
 
 
 def serve(project: Project, port: int, *, open_browser: bool) -> None:
-    """Preview a project on this machine until interrupted; records are never run."""
+    """Preview a project on this machine until interrupted; records are never run.
+
+    Raises:
+        AsrunError: when nothing can be served at that port.
+    """
     from mkdocs.commands.serve import serve as mkdocs_serve
 
+    log = logging.getLogger("mkdocs")
     told = logging.StreamHandler()
     told.setFormatter(logging.Formatter("%(message)s"))
-    logging.getLogger("mkdocs").addHandler(told)
-    logging.getLogger("mkdocs").setLevel(logging.INFO)
-    mkdocs_serve(str(project.settings), dev_addr=f"127.0.0.1:{port}", open_in_browser=open_browser)
+    log.addHandler(told)
+    log.setLevel(logging.INFO)
+    while True:
+        before = _edited(project)
+        try:
+            mkdocs_serve(str(project.settings), dev_addr=f"127.0.0.1:{port}", open_in_browser=open_browser)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+            raise AsrunError(
+                f"nothing can be served at port {port} ({error.strerror})", remedy="choose another one: --port 8001"
+            ) from error
+        except Exception as error:
+            # Not even the first build came to anything: MkDocs ends there, and an author goes on writing.
+            log.error("%s: %s\nWaiting for an edit.", type(error).__name__, error)
+        while _edited(project) == before:
+            time.sleep(0.5)
+
+
+def _edited(project: Project) -> dict[Path, int]:
+    """Return when each file was written that a site is made of."""
+    folders = [project.docs, project.slides, project.snippets, project.references, *project.sources]
+    found: dict[Path, int] = {}
+    for path in (*project.read, *(path for folder in folders for path in folder.rglob("*"))):
+        with contextlib.suppress(OSError):
+            found[path] = path.stat().st_mtime_ns
+    return found
 
 
 def serve_folder(

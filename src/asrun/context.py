@@ -82,9 +82,13 @@ class Context:
         snippet = self.snippets.get(record.run.snippet)
         if snippet is None or record.run.scale not in snippet.scales:
             return without_snippet(record.run, self.surveyed)
-        condition = record_condition(self.project, snippet, record, read=self.sources)
-        if condition.state is State.FRESH:
-            condition = drawing_condition(self.project, snippet, record, read=self.sources)
+        try:
+            condition = record_condition(self.project, snippet, record, read=self.sources)
+            if condition.state is State.FRESH:
+                condition = drawing_condition(self.project, snippet, record, read=self.sources)
+        except AsrunError as error:
+            # A module of the project's cannot be read: what a run would use of it cannot be told.
+            return Condition(State.BROKEN, error.sentence)
         return condition
 
     def best(self, name: str, scale: str | None = None) -> Record:
@@ -119,10 +123,12 @@ class Context:
             )
         condition = self.condition(record)
         if condition.state is not State.FRESH and not record.damaged and not self.allow_stale:
+            again = f"asrun run {name} --scale {record.run.scale}"
+            broken = condition.state is State.BROKEN
             raise AsrunError(
                 f"{record.run} is {condition}",
-                remedy=f"run it again: asrun run {name} --scale {record.run.scale}",
-                exit_code=Exit.STALE,
+                remedy=f"mend it, then: {again}" if broken else f"run it again: {again}",
+                exit_code=Exit.FAILED if broken else Exit.STALE,
                 cause=("record", record.run),
             )
         return record
@@ -141,8 +147,8 @@ class Context:
 
     def record(self, name: str, scale: str | None, value: str | None) -> tuple[RunName, dict[str, Any]]:
         """Return a snippet's values for an expression; see `asrun.expression.Lookup`."""
-        if did_you_mean(name, [*self.snippets, "published"], otherwise="") == "did you mean published?":
-            raise AsrunError(f"there is no snippet called {name}", remedy="did you mean published?")
+        if name not in self.snippets and (near := did_you_mean(name, ["published"], otherwise="")):
+            raise AsrunError(f"there is no snippet called {name}", remedy=near)
         record = self.best(name, scale)
         if value in record.damaged:
             raise AsrunError(

@@ -134,7 +134,7 @@ class Problems(AsrunError):
             places = list(
                 dict.fromkeys(visible(str(each.where)) for each in others if each.where not in (None, first.where))
             )
-            if most is not None and len(places) >= most:
+            if most is not None and len(places) > most:
                 left = len(places) - most + 1
                 places[most - 1 :] = [f"{left} more place{'s' * (left > 1)}"]
             if places:

@@ -249,12 +249,19 @@ class _CitationInline(_Inline):
             key, _, locator = strip_marks(work).strip().removeprefix("@").partition(",")
             key = key.strip()
             cited = page.cite("citation", key, int(m[1]), int(m[2]))
-            entry = page.context.literature.entries.get(key)
+            problem = None
+            try:
+                known = page.context.literature.entries
+            except AsrunError as error:
+                # The whole bibliography cannot be read; a preview goes on all the same.
+                known, problem = {}, error
+            entry = known.get(key)
             if at:
                 shown[-1].tail = (shown[-1].tail or "") + "; "
             if entry is None:
-                known = ", ".join(page.context.literature.entries)
-                problem = AsrunError(f"there is no {key} in references.bib", remedy=f"it has: {known}")
+                problem = problem or AsrunError(
+                    f"there is no {key} in references.bib", remedy=f"it has: {', '.join(known)}"
+                )
                 shown.append(error_box(page.fail(cited, problem), "span"))
             else:
                 shown.append(citation(entry, page.links))

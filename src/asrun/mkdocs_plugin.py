@@ -5,6 +5,7 @@ Everything it does is in other modules, which have never heard of MkDocs.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from html import escape
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from urllib.parse import urljoin
 
 from mkdocs.config import config_options
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.exceptions import PluginError
+from mkdocs.exceptions import Abort, MkDocsException, PluginError
 from mkdocs.plugins import BasePlugin, event_priority, get_plugin_logger
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
@@ -26,6 +27,8 @@ from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of
 from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
 from asrun.fences import front_matter_lines
+from asrun.key import locate
+from asrun.model import Where
 from asrun.pages import Read
 from asrun.project import OPTIONS, read_project
 from asrun.slide_texts import slide_texts
@@ -64,15 +67,15 @@ class AsrunPlugin(BasePlugin):
 
     def on_startup(self, *, command: str, dirty: bool) -> None:
         self.previewing, self.dirty = command == "serve", dirty
+        if self.previewing:
+            # While an author writes, everything is looked up anew for each build.
+            self.given = None
 
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         try:
             self.project = read_project(Path(config.config_file_path or "mkdocs.yml").absolute())
         except AsrunError as error:
-            raise PluginError(str(error)) from error
-        if Path(config.docs_dir).absolute() != self.project.docs:
-            said = f"{self.project.settings.name} says {self.project.docs}"
-            raise PluginError(f"MkDocs reads pages from {config.docs_dir}, and {said}: a plugin or a hook moved them")
+            raise self._stop(str(error)) from error
         self.context = self.given or Context(self.project, allow_stale=self.previewing)
         self.read: list[Read] = []
         self.problems: list[AsrunError] = []
@@ -83,10 +86,17 @@ class AsrunPlugin(BasePlugin):
         config.extra_css[:0] = [f"assets/asrun/{name}" for name in STYLES]
         return config
 
+    def _stop(self, text: str) -> Exception:
+        """Return what stops MkDocs; in a preview it tells that without a traceback, and goes on with the next edit."""
+        return Abort(text) if self.previewing else PluginError(text)
+
     # After mkdocs-jupyter, which would undo that a notebook's page is made from its executed copy.
     @event_priority(-100)
     def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
         """Publish the sources and records that pages link to, and what styles them."""
+        if Path(config.docs_dir).absolute() != self.project.docs:
+            said = f"{self.project.settings.name} says {self.project.docs}"
+            raise self._stop(f"MkDocs reads pages from {config.docs_dir}, and {said}: a plugin or a hook moved them")
         for page, content in GENERATED_PAGES.items():
             # Values and citations link there, so a project that has not written them gets them all the same.
             if files.get_file_from_path(page) is None:
@@ -98,33 +108,53 @@ class AsrunPlugin(BasePlugin):
             files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(path)))
         shim = slides.ASSETS / "vendor" / "iframe-worker-shim.js"
         files.append(File.generated(config, "assets/asrun/iframe-worker-shim.js", abs_src_path=str(shim)))
-        for path in [*self.project.snippets.glob("[!_]*.py"), *self.project.records.glob("*/*.json")]:
+        sources = [*self.project.snippets.glob("[!_]*.py"), *self.project.records.glob("*/*.json")]
+        for path in filter(Path.is_file, sources):
             target = "snippets/" + path.relative_to(self.project.snippets).as_posix()
             files.append(File.generated(config, target, abs_src_path=str(path)))
         for path in self.project.decks:
+            target = f"slides/{path.stem}/index.html"
             try:
-                rendered = decks.render(
-                    path, self.context, strict=False, directory_urls=bool(config.use_directory_urls)
-                )
+                rendered = self._render_deck(path, bool(config.use_directory_urls))
             except AsrunError as error:
                 self.problems.append(error)
+                if self.previewing:
+                    files.append(File.generated(config, target, content=_instead_of_deck(path.stem, error)))
                 continue
             self.problems += [cited.error for cited in rendered.citations if cited.error]
             self.decks[path.stem] = rendered
             self.read.append(Read(path, rendered.citations))
-            files.append(File.generated(config, f"slides/{path.stem}/index.html", content=rendered.html))
+            files.append(File.generated(config, target, content=rendered.html))
             if self.context.pdf:
                 # Links to them are checked before the browser has printed them.
                 for name in pdf_names(path.stem):
                     files.append(File.generated(config, f"slides/{path.stem}/{name}", content=b"%PDF"))
-        try:
-            executed = notebook.executed(self.project, allow_stale=self.context.allow_stale)
-        except AsrunError as error:
-            raise PluginError(str(error)) from error
-        for source, copy in executed.items():
-            if (file := files.get_file_from_path(source.relative_to(self.project.docs).as_posix())) is not None:
-                file.abs_src_path = str(copy)
+        self._publish_notebooks(files)
         return files
+
+    def _render_deck(self, path: Path, directory_urls: bool) -> decks.Rendered:
+        try:
+            return decks.render(path, self.context, strict=False, directory_urls=directory_urls)
+        except (OSError, UnicodeDecodeError) as error:
+            where = Where(self.project.relative(path))
+            raise AsrunError(f"this deck cannot be read ({error})", where=where, remedy="save it as UTF-8") from error
+
+    def _publish_notebooks(self, files: Files) -> None:
+        """Let the pages of notebooks be made of their executed copies."""
+        try:
+            paths = notebook.list_notebooks(self.project)
+        except AsrunError as error:
+            self.problems.append(error)
+            return
+        for path in paths:
+            file = files.get_file_from_path(path.relative_to(self.project.docs).as_posix())
+            try:
+                copy = notebook.publish(self.project, path, allow_stale=self.context.allow_stale)
+            except AsrunError as error:
+                self.problems.append(error)
+                copy = notebook.publish_without_outputs(self.project, path, error)
+            if file is not None:
+                file.abs_src_path = str(copy)
 
     def on_page_markdown(self, markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> None:
         path = self.project.docs / page.file.src_uri
@@ -145,16 +175,16 @@ class AsrunPlugin(BasePlugin):
         if (path := self.project.docs / page.file.src_uri).is_file():
             self.read.append(Read(path, cited.citations))
         self.problems += cited.problems
-        if self.previewing:
-            for problem in cited.problems:
-                log.warning(str(problem))
         records = files.get_file_from_path(RECORDS_PAGE)
         return html + made_of(cited.citations, get_relative_url(records.url, page.url) if records else None)
 
     def on_env(self, env: Any, *, config: MkDocsConfig, files: Files) -> None:
         # All pages are converted, and none is rendered: nothing has to be when something is wrong.
-        if self.problems and not self.previewing:
-            raise PluginError(str(Problems(self.problems)))
+        problems = [*self.context.surveyed.broken.values(), *self.problems]
+        if problems and not self.previewing:
+            raise PluginError(str(Problems(problems)))
+        if problems:
+            log.warning(str(Problems(problems)))
         self._index_decks(config, files)
 
     def _index_decks(self, config: MkDocsConfig, files: Files) -> None:
@@ -194,10 +224,49 @@ class AsrunPlugin(BasePlugin):
             raise PluginError(str(error)) from error
 
     def on_serve(self, server: LiveReloadServer, *, config: MkDocsConfig, builder: Any) -> LiveReloadServer:
-        for folder in (self.project.snippets, self.project.slides, slides.ASSETS):
-            if folder.is_dir():
-                server.watch(str(folder))
+        """Watch everything that pages are made of, besides the pages."""
+        project = self.project
+        folders = [project.snippets, project.slides, project.references, *project.sources, slides.ASSETS]
+        watched = {path for path in folders if path.is_dir()} | {path for path in project.read if path.is_file()}
+        for path in (*sorted(watched), *sorted(_data(self.context, [*watched, project.docs]))):
+            server.watch(str(path))
+
+        def mend() -> None:
+            try:
+                builder()
+            except (AsrunError, MkDocsException) as error:
+                # What an author can mend is told in a sentence; anything else with a traceback.
+                raise Abort(str(error)) from error
+
+        server.builder = mend
         return server
+
+
+MOST_DATA = 200
+"""So many files of data are watched: each is looked at twice a second."""
+
+
+def _data(context: Context, folders: Collection[Path]) -> set[Path]:
+    """Return the data files that records name, as far as they are here and are not watched with their folder."""
+    found: set[Path] = set()
+    for run in context.store.list():
+        try:
+            record = context.store.get(run)
+        except AsrunError:
+            continue
+        for name in {**record.files, **record.plot_files} if record else ():
+            path = locate(name, context.project)
+            if len(found) < MOST_DATA and path.is_file() and not any(path.is_relative_to(each) for each in folders):
+                found.add(path)
+    return found
+
+
+def _instead_of_deck(name: str, error: AsrunError) -> str:
+    """What a preview shows where a deck would be."""
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(name)}</title>'
+        f'<pre role="alert">{escape(str(error))}</pre></html>'
+    )
 
 
 def _deck_page(rendered: decks.Rendered, url: str) -> Any:

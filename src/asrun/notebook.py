@@ -35,7 +35,7 @@ from asrun.model import Condition, Digests, State, Where
 from asrun.project import Project
 from asrun.store import alone_in, write_whole
 
-__all__ = ["condition", "execute", "executed", "list_notebooks", "run_downloaded"]
+__all__ = ["condition", "execute", "list_notebooks", "publish", "publish_without_outputs", "run_downloaded"]
 
 REMEDY = "run it: asrun run --labs"
 MEND = "mend it, then: asrun run --labs"
@@ -209,43 +209,59 @@ def _attempted(project: Project, code: dict[str, Digests]) -> dict[str, Any]:
     return {"code": code, "minutes": project.minutes}
 
 
-def executed(project: Project, *, allow_stale: bool = False) -> dict[Path, Path]:
-    """Write what is to be published of every notebook: its prose as it is now, and its recorded outputs.
+def publish(project: Project, path: Path, *, allow_stale: bool = False) -> Path:
+    """Write what is to be published of a notebook: its prose as it is now, and its recorded outputs.
 
     Arguments:
-        project: Whose notebooks.
+        project: The project.
+        path: The notebook.
         allow_stale: Publish a record that is not fresh, with a notice that says so; cells that changed have no output.
 
     Returns:
-        The file to publish, by notebook.
+        The file to publish.
 
     Raises:
-        AsrunError: when a notebook was never executed, or its record is not fresh.
+        AsrunError: when it was never executed, or its record is not fresh.
     """
-    published = {}
-    for path in list_notebooks(project):
-        name, now = project.relative(path), condition(project, path)
-        record = _read_record(project, path)
-        if record is None or (now.state != State.FRESH and not allow_stale):
-            raise AsrunError(
-                f"its outputs are {now}", where=Where(name), remedy=MEND if now.state == State.FAILED else REMEDY
-            )
-        document = ipynb.read(path, name)
-        recorded = list(zip(_digests(name, record), ipynb.code_cells(record), strict=True))
-        for digest, cell in zip(_digests(name, document), ipynb.code_cells(document), strict=True):
-            at = next((at for at, (before, _) in enumerate(recorded) if before == digest), None)
-            if at is not None:
-                cell["execution_count"] = recorded[at][1]["execution_count"]
-                cell["outputs"] = [_with_alt(output) for output in recorded[at][1]["outputs"]]
-                recorded = recorded[at + 1 :]
-        if now.state != State.FRESH:
-            notice = f"> **These outputs are {now.state}.** {now.reason}"
-            document["cells"].insert(1, {"cell_type": "markdown", "id": "asrun-notice", "metadata": {},
-                                         "source": notice})  # fmt: skip
-        told = record["metadata"]["asrun"]["provenance"]
-        document["metadata"] = _METADATA | {"asrun": {"provenance": told}}
-        published[path] = project.cache / "labs" / path.name
-        _write(published[path], ipynb.dumps(document))
+    name = project.relative(path)
+    document, now, record = ipynb.read(path, name), condition(project, path), _read_record(project, path)
+    if record is None or (now.state != State.FRESH and not allow_stale):
+        raise AsrunError(
+            f"its outputs are {now}", where=Where(name), remedy=MEND if now.state == State.FAILED else REMEDY
+        )
+    recorded = list(zip(_digests(name, record), ipynb.code_cells(record), strict=True))
+    for digest, cell in zip(_digests(name, document), ipynb.code_cells(document), strict=True):
+        at = next((at for at, (before, _) in enumerate(recorded) if before == digest), None)
+        if at is not None:
+            cell["execution_count"] = recorded[at][1]["execution_count"]
+            cell["outputs"] = [_with_alt(output) for output in recorded[at][1]["outputs"]]
+            recorded = recorded[at + 1 :]
+    if now.state != State.FRESH:
+        _notice(document, f"**These outputs are {now.state}.** {now.reason}")
+    told = record["metadata"]["asrun"]["provenance"]
+    document["metadata"] = _METADATA | {"asrun": {"provenance": told}}
+    return _published(project, path, document)
+
+
+def publish_without_outputs(project: Project, path: Path, error: AsrunError) -> Path:
+    """Write what a preview shows of a notebook that cannot be published: its prose if it can be read, and why not."""
+    try:
+        document = ipynb.read(path, project.relative(path))
+    except AsrunError:
+        title = {"cell_type": "markdown", "id": "asrun-title", "metadata": {}, "source": f"# {path.stem}"}
+        document = {"cells": [title], "nbformat": 4, "nbformat_minor": 5}
+    _notice(document, str(error).replace("\n", " "))
+    document["metadata"] = dict(_METADATA)
+    return _published(project, path, document)
+
+
+def _notice(document: Document, text: str) -> None:
+    document["cells"].insert(1, {"cell_type": "markdown", "id": "asrun-notice", "metadata": {}, "source": f"> {text}"})
+
+
+def _published(project: Project, path: Path, document: Document) -> Path:
+    published = project.cache / "labs" / path.name
+    _write(published, ipynb.dumps(document))
     return published
 
 

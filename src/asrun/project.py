@@ -72,6 +72,8 @@ class Project:
     """The pages that the navigation names, in its order: `lessons/07.md`."""
     uses_asrun: bool = True
     """Whether mkdocs.yml lists the plugin: any other project is left alone."""
+    read: tuple[Path, ...] = ()
+    """The files that say all this: mkdocs.yml, and what it inherits from."""
 
     @property
     def records(self) -> Path:
@@ -111,7 +113,8 @@ def find_project(start: Path | None = None) -> Project:
 def read_project(root: Path) -> Project:
     """Read the project of a folder that has a mkdocs.yml, or of a file that MkDocs is to read in its place."""
     file = root if root.is_file() else find_settings(root) or root / NAMES[0]
-    return _project(file, read_settings(file))
+    read: list[Path] = []
+    return _project(file, read_settings(file, read=read), tuple(read))
 
 
 def project_around(start: Path | None = None) -> Project:
@@ -125,7 +128,7 @@ def project_around(start: Path | None = None) -> Project:
     return _project(start / NAMES[0], {"plugins": ["asrun"]})
 
 
-def _project(file: Path, settings: dict[str, Any]) -> Project:
+def _project(file: Path, settings: dict[str, Any], read: tuple[Path, ...] = ()) -> Project:
     root, where = file.parent, Where(file.name)
     given = _given(settings.get("plugins"), where)
     enabled = given is not None and given.pop("enabled", True) is not False
@@ -163,6 +166,7 @@ def _project(file: Path, settings: dict[str, Any]) -> Project:
         number_settings=options["number_settings"],
         pages=tuple(_navigated(settings.get("nav"))),
         uses_asrun=enabled,
+        read=read,
     )
     _check_folders(project, where)
     return project

@@ -6,6 +6,7 @@ kind name, MkDocs imports and calls; here each is a `Code`, which says what was 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,22 +60,27 @@ def find_settings(folder: Path) -> Path | None:
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
-def read_settings(file: Path, *, trusted: bool = True) -> dict[str, Any]:
+def read_settings(file: Path, *, read: list[Path] | None = None, codes: list[Code] | None = None) -> dict[str, Any]:
     """Return what a file says, merged with what the files say that it inherits from.
 
     Arguments:
         file: The project's mkdocs.yml.
-        trusted: Whether it may read environment variables and files outside of its folder; otherwise `!ENV` is `Code`.
+        read: Is told every file that was read.
+        codes: For a project that is not trusted: is told everything that MkDocs would run, also what other settings
+            override; `!ENV` is among that, and what is inherited must be in the project.
 
     Raises:
         AsrunError: when it cannot be read; with the line.
     """
-    return _read(file, file.parent, (), trusted)
+    return _read(file, file.parent, (), [] if read is None else read, codes)
 
 
-def _read(file: Path, root: Path, heirs: tuple[Path, ...], trusted: bool) -> dict[str, Any]:
+def _read(
+    file: Path, root: Path, heirs: tuple[Path, ...], read: list[Path], codes: list[Code] | None
+) -> dict[str, Any]:
+    read.append(file)
     shown = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.as_posix()
-    loader = type("_OfThisFile", (_Loader,), {"shown": shown, "trusted": trusted})
+    loader = type("_OfThisFile", (_Loader,), {"shown": shown, "codes": codes})
     try:
         settings = yaml.load(file.read_text("utf-8-sig"), loader)
     except OSError as error:
@@ -94,18 +100,19 @@ def _read(file: Path, root: Path, heirs: tuple[Path, ...], trusted: bool) -> dic
     if "INHERIT" not in settings:
         return settings
     named = settings.pop("INHERIT")
-    parent = (file.parent / named).resolve() if isinstance(named, str) and "\0" not in named else None
+    # As MkDocs does it: `link/../base.yml` is beside the link, wherever that leads.
+    parent = Path(os.path.normpath(file.parent / named)) if isinstance(named, str) and "\0" not in named else None
     if parent is None or not parent.is_file():
         raise AsrunError(
             f"INHERIT names {named!s:.200}, and there is no such file",
             where=Where(shown),
             remedy=f"name a file as seen from {file.name}",
         )
-    if not trusted and not parent.is_relative_to(root.resolve()):
+    if codes is not None and not parent.resolve().is_relative_to(root.resolve()):
         raise AsrunError(f"INHERIT names {named!s:.200}, which is outside of the project", where=Where(shown))
-    if parent in (*heirs, file.resolve()):
+    if parent.resolve() in (*heirs, file.resolve()):
         raise AsrunError(f"{named} inherits from {shown}, which inherits from it", where=Where(shown))
-    merged: dict[str, Any] = mergedeep.merge(_read(parent, root, (*heirs, file.resolve()), trusted), settings)
+    merged: dict[str, Any] = mergedeep.merge(_read(parent, root, (*heirs, file.resolve()), read, codes), settings)
     return merged
 
 
@@ -113,7 +120,7 @@ class _Loader(yaml.SafeLoader):
     """Reads one file; see above."""
 
     shown = ""
-    trusted = True
+    codes: list[Code] | None = None
 
     def get_single_node(self) -> yaml.Node | None:
         node = super().get_single_node()
@@ -125,10 +132,13 @@ class _Loader(yaml.SafeLoader):
         return self._code(f"!!python/{suffix}", node)
 
     def variable(self, node: yaml.Node) -> Any:
-        return yaml_env_tag.construct_env_tag(self, node) if self.trusted else self._code("!ENV", node)
+        return yaml_env_tag.construct_env_tag(self, node) if self.codes is None else self._code("!ENV", node)
 
     def _code(self, tag: str, node: yaml.Node) -> Code:
-        return Code(tag, Where(self.shown, node.start_mark.line + 1))
+        code = Code(tag, Where(self.shown, node.start_mark.line + 1))
+        if self.codes is not None:
+            self.codes.append(code)
+        return code
 
     def relative(self, node: yaml.ScalarNode) -> Relative:
         text = str(self.construct_scalar(node) or "")

@@ -34,14 +34,12 @@ class Survey:
 
     def missing(self, name: str, project: Project) -> AsrunError:
         """Return why a name stands for no snippet that can be read: a new error each time, for each place to mark."""
-        error = self.broken.get(name)
-        if error is None:
-            try:
-                find_snippet(name, project)
-            except AsrunError as found:
-                return found
-            return _no_snippet(name, project, [*self.found, *self.broken])
-        return AsrunError(error.what, where=error.where, remedy=error.remedy, cause=error.cause)
+        if (error := self.broken.get(name)) is not None:
+            return AsrunError(error.what, where=error.where, remedy=error.remedy, cause=error.cause)
+        path = project.snippets / f"{name}.py"
+        if name.isidentifier() and not name.startswith("_") and path.is_file():
+            return _no_run(path, project)
+        return _no_snippet(name, project, [*self.found, *self.broken])
 
 
 def survey(project: Project) -> Survey:
@@ -124,13 +122,17 @@ def read_snippet(path: Path, project: Project) -> Snippet:
     """
     snippet = _read(path, project)
     if snippet is None:
-        raise AsrunError(
-            f"{path.name} has no function run: it is no snippet",
-            where=Where(project.relative(path), 1),
-            remedy="write `def run(*, seeds): ...` and SCALES, or leave it as it is, for snippets to import",
-            cause=_cause(path.stem),
-        )
+        raise _no_run(path, project)
     return snippet
+
+
+def _no_run(path: Path, project: Project) -> AsrunError:
+    return AsrunError(
+        f"{path.name} has no function run: it is no snippet",
+        where=Where(project.relative(path), 1),
+        remedy="write `def run(*, seeds): ...` and SCALES, or leave it as it is, for snippets to import",
+        cause=_cause(path.stem),
+    )
 
 
 def _read(path: Path, project: Project) -> Snippet | None:

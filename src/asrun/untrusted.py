@@ -16,7 +16,7 @@ from typing import Any
 import asrun
 from asrun.errors import AsrunError, Problems
 from asrun.model import Where
-from asrun.project import Project, named
+from asrun.project import OPTIONS, Project, named
 from asrun.settings import Code, Relative, read_settings
 
 __all__ = ["refuse_code"]
@@ -31,18 +31,18 @@ SETTINGS = {
 
 THEMES = ("material", "mkdocs", "readthedocs")
 
-PLUGINS: dict[str, set[str] | None] = {
-    "asrun": None,
-    "search": None,
-    "offline": None,
-    "tags": None,
+PLUGINS: dict[str, set[str]] = {
+    "asrun": set(OPTIONS),
+    "search": {"lang", "separator", "pipeline", "min_search_length", "indexing"},
+    "offline": set(),
+    "tags": set(),
     "mkdocs-jupyter": {
         "include", "ignore", "execute", "execute_ignore", "include_source", "ignore_h1_titles", "allow_errors",
         "show_input", "no_input", "no_prompt", "remove_tag_config", "highlight_extra_classes", "include_requirejs",
         "toc_depth", "cache",
     },
 }  # fmt: skip
-"""Plugins that run nothing of the project's, and which options of theirs are harmless; None for all."""
+"""Plugins that run nothing of the project's, and which options of theirs are harmless."""
 
 MARKDOWN = {
     "abbr", "admonition", "attr_list", "codehilite", "def_list", "extra", "fenced_code", "footnotes", "legacy_attrs",
@@ -66,10 +66,11 @@ def refuse_code(project: Project) -> None:
         AsrunError: with everything that would.
     """
     where = Where(project.relative(project.settings))
-    settings = read_settings(project.settings, trusted=False)
+    codes: list[Code] = []
+    settings = read_settings(project.settings, codes=codes)
     problems = [
         *_of_python(project),
-        *_of_settings(settings, where),
+        *_of_settings(settings, codes, where),
         *_of_theme(settings.get("theme"), where),
         *_of_plugins(settings.get("plugins"), where),
         *_of_markdown(settings.get("markdown_extensions"), project, where),
@@ -97,27 +98,15 @@ def _of_python(project: Project) -> Iterator[AsrunError]:
             )
 
 
-def _of_settings(settings: dict[str, Any], where: Where) -> Iterator[AsrunError]:
+def _of_settings(settings: dict[str, Any], codes: Iterable[Code], where: Where) -> Iterator[AsrunError]:
     for name in settings:
         if name not in SETTINGS:
             yield _refused(f"the setting {name!s:.100} may run code", where)
-    for code in _codes(settings):
+    for code in codes:
         if code.tag == "!ENV":
             yield _refused("!ENV would show an environment variable of yours", code.where)
         elif not NAMES.fullmatch(code.tag):
             yield _refused(f"{code.tag:.200} runs code", code.where)
-
-
-def _codes(value: Any) -> Iterator[Code]:
-    if isinstance(value, Code):
-        yield value
-    elif isinstance(value, dict):
-        for name, each in value.items():
-            yield from _codes(name)
-            yield from _codes(each)
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _codes(each)
 
 
 def _of_theme(theme: Any, where: Where) -> Iterator[AsrunError]:
@@ -134,9 +123,9 @@ def _of_plugins(plugins: Any, where: Where) -> Iterator[AsrunError]:
         if short not in PLUGINS:
             yield _refused(f"the plugin {name:.100} is not known to run no code", where)
             continue
-        given, harmless = options if isinstance(options, dict) else {}, PLUGINS[short]
-        for option in given if harmless is not None else ():
-            if option not in harmless and option != "enabled":
+        given = options if isinstance(options, dict) else {}
+        for option in given:
+            if option not in PLUGINS[short] and option != "enabled":
                 yield _refused(f"the option {option!s:.100} of the plugin {name} may run code", where)
         if short == "mkdocs-jupyter" and given.get("execute") not in (None, False):
             yield _refused("mkdocs-jupyter would execute notebooks", where, "write execute: false")

@@ -177,6 +177,16 @@ def test_a_record_that_cannot_be_read_is_a_row_of_its_own_and_stops_nothing_else
     assert ran.code == 1 and "fresh   answer" in ran.out and "this record cannot be read" in ran.err
 
 
+def test_a_notebook_whose_record_cannot_be_read_and_two_of_one_name_are_rows_of_their_own(course):
+    course.write("docs/lab.ipynb", '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    course.write("snippets/records/labs/lab.ipynb", "<<<<<<< ours")
+    rows = json.loads(course.run("status", "--json").out)
+    assert [row["state"] for row in rows] == ["fresh", "broken"] and rows[1]["notebook"] == "docs/lab.ipynb"
+    course.write("docs/more/lab.ipynb", "{")
+    told = course.run("status")
+    assert told.code == 3 and "docs/lab.ipynb has the same name" in told.out and "fresh" in told.out
+
+
 def test_records_of_a_snippet_that_cannot_be_read_are_broken_and_not_unused(course):
     course.write("snippets/answer.py", "def run(")
     (row,) = json.loads(course.run("status", "--json").out)
@@ -194,6 +204,17 @@ def test_a_module_that_a_snippet_uses_and_that_cannot_be_read_is_told_with_that_
     states = {row["snippet"]: row["state"] for row in json.loads(course.run("status", "--json").out)}
     assert states == {"answer": "fresh", "user": "broken"}
     assert course.run("check").code == 0, "nobody cites it"
+    built = course.run("build")
+    assert built.code == 1 and "user (quick, cpu) is broken: src/lab.py:1: not valid Python" in built.err
+    course.write("docs/user.md", "# User\n\n{{ user.n }}\n\n{{ user.n }}\n")
+    told = course.run("check")
+    assert (
+        told.code == 1 and "docs/user.md:3:1: user (quick, cpu) is broken: src/lab.py:1: not valid Python" in told.err
+    )
+    assert "also at docs/user.md:5:1" in told.err and "1 problem, in 2 places" in told.err
+    course.write("docs/user.md", "# User\n")
+    (course.folder / "snippets/user.py").unlink()
+    assert course.run("build").code == 0, "a record of no snippet is in nobody's way"
 
 
 def test_pytest_has_a_red_test_for_each_bad_file_and_none_for_a_helper(course):

@@ -87,7 +87,7 @@ class Lab:
         return notebook.condition(self.project, self.path)
 
     def published(self, **options):
-        (path,) = notebook.executed(self.project, **options).values()
+        (path,) = (notebook.publish(self.project, each, **options) for each in notebook.list_notebooks(self.project))
         return json.loads(path.read_text("utf-8"))
 
 
@@ -250,7 +250,8 @@ def test_prose_and_comments_may_change_and_the_new_prose_is_published(lab):
     assert "New prose." in "".join(document["cells"][0]["source"])
     assert "# other" in "".join(document["cells"][1]["source"])
     assert document["cells"][1]["outputs"][0]["text"] == ["42\n"]
-    assert lab.project.cache in next(iter(notebook.executed(lab.project).values())).parents
+    (path,) = notebook.list_notebooks(lab.project)
+    assert lab.project.cache in notebook.publish(lab.project, path).parents
 
 
 @pytest.mark.parametrize(
@@ -665,7 +666,7 @@ def test_checkpoints_are_not_listed_and_names_must_differ(lab):
 
 
 def test_what_a_reader_downloads_runs_and_says_the_same(lab):
-    (path,) = notebook.executed(lab.project).values()
+    (path,) = (notebook.publish(lab.project, each) for each in notebook.list_notebooks(lab.project))
     notebook.run_downloaded(path, folders=lab.project.sources)
     path.write_text(path.read_text("utf-8").replace('"42', '"43'), "utf-8")
     with pytest.raises(AsrunError, match=r"code cell 1 printed '42.n', and its record says '43.n'"):
@@ -680,7 +681,7 @@ def test_the_labs_of_the_course_run_as_downloaded(path):
     pytest.importorskip("torch")
     project = read_project(ROOT)
     # Whether it is fresh is the build's question.
-    published = notebook.executed(project, allow_stale=True)[path]
+    published = notebook.publish(project, path, allow_stale=True)
     assert any(
         output for cell in json.loads(published.read_text("utf-8"))["cells"] for output in cell.get("outputs", [])
     )

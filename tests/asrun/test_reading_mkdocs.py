@@ -295,3 +295,10 @@ def test_reading_takes_no_mkdocs(site):
         [sys.executable, "-c", code], cwd=made.folder, env=dict(os.environ), capture_output=True, text=True, timeout=60
     )
     assert done.stdout == "True False\n", done.stderr
+
+
+def test_a_hook_that_moves_the_pages_is_told(site):
+    hook = "def on_config(config):\n    config.docs_dir += '/inner'\n    return config\n"
+    made = site({"mkdocs.yml": MKDOCS + "hooks: [hook.py]\n", "hook.py": hook, "docs/inner/index.md": "# A\n"})
+    told = made.run("build", "--no-run")
+    assert told.code == 1 and "docs/inner, and mkdocs.yml says" in told.err and "moved them" in told.err

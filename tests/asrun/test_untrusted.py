@@ -85,6 +85,46 @@ REFUSED = {
     "a name": (setting("extra:\n  x: !!python/name:evil.f\n"), "!!python/name:evil.f runs code"),
     "a module": (setting("extra:\n  x: !!python/module:evil\n"), "!!python/module:evil runs code"),
     "a name in a key": (setting("extra:\n  ? !!python/name:evil.f\n  : 1\n"), "!!python/name:evil.f runs code"),
+    "what is overridden in the file": (
+        setting("extra: !!python/object/apply:os.system [exit 1]\nextra: {}\n"),
+        "python/object/apply:os.system runs",
+    ),
+    "what is overridden by an heir": (
+        lambda made: (
+            made.write("mkdocs.yml", "INHERIT: evil.yml\nextra: {}\n")
+            and made.write("evil.yml", MKDOCS + "extra: !!python/object/apply:os.system [exit 1]\n")
+        ),
+        "evil.yml:8: refused, since the project is not trusted: !!python/object/apply:os.system runs code",
+    ),
+    "a tag in full": (
+        setting("extra: {x: !<tag:yaml.org,2002:python/object/apply:os.system> [exit 1]}\n"),
+        "python/object/apply:os.system runs",
+    ),
+    "a tag by another name": (
+        lambda made: made.write(
+            "mkdocs.yml",
+            "%TAG !p! tag:yaml.org,2002:python/\n---\n" + MKDOCS + "extra: {x: !p!object/apply:os.system [exit 1]}\n",
+        ),
+        "python/object/apply:os.system runs",
+    ),
+    "a call in a default": (
+        setting("extra: {x: !ENV [NOT_SET, !!python/object/apply:os.system [exit 1]]}\n"),
+        "!ENV would show an environment variable",
+    ),
+    "settings beside a link": (
+        lambda made: (
+            made.write("deep/er/x", ""),
+            made.write("deep/base.yml", MKDOCS),
+            os.symlink("deep/er", made.folder / "link"),
+            made.write("base.yml", MKDOCS + "hooks: [evil.py]\n"),
+            made.write("mkdocs.yml", "INHERIT: link/../base.yml\n"),
+        ),
+        "the setting hooks may run code",
+    ),
+    "an option that writes": (
+        replaced("- search", "- tags: {export_file: ../x}"),
+        "the option export_file of the plugin",
+    ),
     "a variable": (setting("site_author: !ENV HOME\n"), "!ENV would show an environment variable"),
     "theme of its own": (replaced("  font: false", "  custom_dir: theme"), "theme: custom_dir has templates"),
     "another theme": (replaced("name: material\n  font: false", "name: evil"), "the theme evil is not known"),
@@ -206,6 +246,6 @@ def test_python_must_not_look_for_modules_in_the_project(site, monkeypatch, entr
 
 
 def test_this_project_is_one_that_may_be_trusted_without_trust(monkeypatch):
-    inside = [ROOT, ROOT / "tests"]
-    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if Path(entry or ".").resolve() not in inside])
+    elsewhere = [entry for entry in sys.path if not Path(entry or ".").resolve().is_relative_to(ROOT / "tests")]
+    monkeypatch.setattr(sys, "path", [entry for entry in elsewhere if Path(entry or ".").resolve() != ROOT])
     refuse_code(read_project(ROOT))

@@ -11,10 +11,10 @@ from rich.table import Table
 
 from asrun import freshness
 from asrun.commands.console import out, state
-from asrun.errors import Exit
+from asrun.errors import AsrunError, Exit
 from asrun.formats import format_seconds
 from asrun.model import Condition, State
-from asrun.project import find_project
+from asrun.project import Project, find_project
 from asrun.snippet import find_snippet, survey
 from asrun.store import Store
 
@@ -33,14 +33,12 @@ def status(as_json: bool, strict_versions: bool) -> None:
 
     Exits with 3 when a record is not fresh, so that a script can ask.
     """
-    from asrun import notebook
-
     project = find_project()
     store = Store(project)
     found = freshness.conditions(project, store, drawn=True, strict_versions=strict_versions)
     recorded = {run.snippet for run in found}
     broken = {name: error for name, error in survey(project).broken.items() if name not in recorded}
-    labs = {project.relative(path): notebook.condition(project, path) for path in notebook.list_notebooks(project)}
+    labs = _labs(project)
     if as_json:
         rows = [{"snippet": run.snippet, "scale": run.scale, "device": run.device} | _json(condition)
                 for run, condition in found.items()]  # fmt: skip
@@ -65,6 +63,22 @@ def status(as_json: bool, strict_versions: bool) -> None:
     states = [condition.state for condition in (*found.values(), *labs.values())]
     right = not broken and all(state in (State.FRESH, State.UNUSED) for state in states)
     sys.exit(Exit.OK if right else Exit.STALE)
+
+
+def _labs(project: Project) -> dict[str, Condition]:
+    """Return the condition of every notebook, by its path."""
+    from asrun import notebook
+
+    found = {}
+    try:
+        for path in notebook.list_notebooks(project):
+            try:
+                found[project.relative(path)] = notebook.condition(project, path)
+            except AsrunError as error:
+                found[project.relative(path)] = Condition(State.BROKEN, error.sentence)
+    except AsrunError as error:
+        found[str(error.where)] = Condition(State.BROKEN, error.sentence)
+    return found
 
 
 def _json(condition: Condition) -> dict[str, str]:

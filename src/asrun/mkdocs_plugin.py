@@ -9,13 +9,13 @@ from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from mkdocs.config import config_options
 from mkdocs.config.base import Config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
-from mkdocs.plugins import BasePlugin, event_priority, get_plugin_logger
+from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority, get_plugin_logger
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import AnchorLink
@@ -27,6 +27,7 @@ from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of
 from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
 from asrun.fences import front_matter_lines
+from asrun.outside import SHIM, hosts_asked, keep_inside, who_is_asked
 from asrun.pages import Read
 from asrun.project import OPTIONS, read_project
 from asrun.slide_texts import slide_texts
@@ -77,7 +78,12 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
     def on_startup(self, *, command: str, dirty: bool) -> None:
         self.previewing = command == "serve"
 
-    def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
+    # Before plugins that would have a page ask another host where nothing else is said.
+    @event_priority(100)
+    def _on_config_first(self, config: MkDocsConfig) -> None:
+        keep_inside(config)
+
+    def _on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         root = Path(config.config_file_path).parent
         self.project = read_project(root)
         allow_stale = self.previewing or bool(config.extra.get("asrun_allow_stale"))
@@ -91,13 +97,15 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
         config.extra_css[:0] = [f"assets/asrun/{name}" for name in STYLES]
         return config
 
+    on_config = CombinedEvent(_on_config_first, _on_config)
+
     # After mkdocs-jupyter, which would undo that a notebook's page is made from its executed copy.
     @event_priority(-100)
     def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
         """Publish the sources and records that pages link to, and what styles them."""
         for page, content in GENERATED_PAGES.items():
             # Values and citations link there, so a project that has not written them gets them all the same.
-            if files.get_file_from_path(page) is None:
+            if files.get_file_from_path(page) is None and (page != REFERENCES_PAGE or self.project.references.is_dir()):
                 files.append(File.generated(config, page, content=content))
         for name in (*STYLES, "site.js", "quiz.css", "quiz.js"):
             files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(slides.ASSETS / name)))
@@ -105,7 +113,7 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
             path = slides.ASSETS / "vendor" / name
             files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(path)))
         shim = slides.ASSETS / "vendor" / "iframe-worker-shim.js"
-        files.append(File.generated(config, "assets/asrun/iframe-worker-shim.js", abs_src_path=str(shim)))
+        files.append(File.generated(config, SHIM, abs_src_path=str(shim)))
         for path in [*self.project.snippets.glob("[!_]*.py"), *self.project.records.glob("*/*.json")]:
             target = "snippets/" + path.relative_to(self.project.snippets).as_posix()
             files.append(File.generated(config, target, abs_src_path=str(path)))
@@ -174,7 +182,15 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
             if index and file:
                 index.add_entry_from_context(_deck_page(rendered, file.url))
 
+    # After plugins that fetch what a page would ask for, such as Material's privacy.
+    @event_priority(-100)
+    def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> None:
+        for host in hosts_asked(output, urlsplit(config.site_url or "").netloc):
+            self.context.asked.setdefault(host, []).append(page.file.src_uri)
+
     def on_post_build(self, *, config: MkDocsConfig) -> None:
+        for asked in who_is_asked(self.context.asked):
+            log.info(asked)
         site = Path(config.site_dir)
         for name, rendered in self.decks.items():
             decks.write(rendered, site / "slides" / name, self.context)

@@ -31,6 +31,7 @@ def build(may_run: bool, allow_stale: bool, pdf: bool) -> None:
     from asrun import build as building
     from asrun.context import Context
     from asrun.key import sources
+    from asrun.outside import who_is_asked
 
     project = find_project()
     store = Store(project)
@@ -57,6 +58,8 @@ def build(may_run: bool, allow_stale: bool, pdf: bool) -> None:
         context = Context(project, allow_stale=allow_stale, store=store, read=None if ran else read)
         context.pdf = pdf
         site, cited = building.build(context)
+    for asked in who_is_asked(context.asked):
+        out.print(f"[yellow]note[/]    {escape(asked)}")
     trained = f"ran {plural(len(ran), 'record')}" if ran else "trained nothing"
     out.print(f"Reused {plural(reused, 'record')}, {trained}; checked {cited} values, claims and citations.")
     out.print(f"Open {site / 'index.html'}", markup=False)

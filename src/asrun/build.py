@@ -199,8 +199,13 @@ def _render(context: Context, folder: Path) -> list[Read]:
     try:
         config = load_config(str(context.project.root / "mkdocs.yml"), site_dir=str(folder))
         plugin: Any = config.plugins.get("asrun")
-        if plugin:
-            plugin.given = context
+        if plugin is None:
+            raise AsrunError(
+                "the plugin asrun is not listed: pages would show {{ … }} and /// as they are typed",
+                where=Where("mkdocs.yml"),
+                remedy="write plugins: [search, asrun]",
+            )
+        plugin.given = context
         config.plugins.on_startup(command="build", dirty=False)
         mkdocs_build(config)
         config.plugins.on_shutdown()
@@ -212,7 +217,7 @@ def _render(context: Context, folder: Path) -> list[Read]:
     if warnings.told:
         # What MkDocs only warns about (a link that leads nowhere) is wrong all the same.
         raise Problems(AsrunError(text) for text in warnings.told)
-    return plugin.read if plugin else []
+    return plugin.read
 
 
 def serve(project: Project, port: int, *, open_browser: bool) -> None:

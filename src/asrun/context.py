@@ -105,7 +105,9 @@ class Context:
             raise AsrunError(
                 f"there is no snippet called {name}",
                 remedy=did_you_mean(
-                    name, [*self.snippets, "published"], otherwise=f"snippets are: {', '.join(self.snippets)}"
+                    name,
+                    [*self.snippets, "published"],
+                    otherwise=f"snippets are: {', '.join(self.snippets) or 'none yet'}",
                 ),
             )
         record = self.best(name, scale)

@@ -6,6 +6,7 @@ Whoever reads a page should be known to nobody but the host that it came from, a
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from html import unescape
 from typing import Any
@@ -19,8 +20,8 @@ SHIM = "assets/asrun/iframe-worker-shim.js"
 """The site's own copy of what a search needs where pages are opened from a disk."""
 
 _OFF = {"font": False, "highlightjs": False}
-"""Options of themes that load something from elsewhere, and what keeps each from it: Material has its fonts from Google,
-the themes mkdocs and readthedocs have their highlighter from Cloudflare."""
+"""Options of themes that load something from elsewhere, and what keeps each from it: Material has its fonts from
+Google, the themes mkdocs and readthedocs have their highlighter from Cloudflare."""
 
 _LOADING = {
     "audio": ("src",),
@@ -38,20 +39,20 @@ _LOADING = {
     "video": ("src", "poster"),
 }
 """Elements that load something as soon as they are there, and the attributes that say what."""
-_LOADED = re.compile(r"\b(?:stylesheet|icon|manifest|prefetch|preconnect|dns-prefetch|(?:module)?preload)\b", re.IGNORECASE)
+_LOADED = re.compile(r"\b(?:stylesheet|icon|manifest|prefetch|preconnect|dns-prefetch|(?:module)?preload)\b")
 """What a `link` may name that is loaded; all else is only said to be somewhere."""
 
-_UNREAD = re.compile(r"<!--.*?-->|(<script\b[^>]*>).*?</script\s*>", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(rf"<(?P<name>{'|'.join(_LOADING)})\b(?P<rest>(?:\"[^\"]*\"|'[^']*'|[^>\"'])*)>", re.IGNORECASE)
-_STYLE = re.compile(r"""<style\b[^>]*>.*?</style\s*>|\sstyle=(?:"[^"]*"|'[^']*')""", re.IGNORECASE | re.DOTALL)
+_UNREAD = re.compile(r"<!--(?:[^-]|-(?!->))*-->|(<script\b[^>]*>)[^<]*(?:<(?!/script)[^<]*)*")
+_TAG = re.compile(rf"<(?P<name>{'|'.join(_LOADING)})\b(?P<rest>(?:\"[^\"]*\"|'[^']*'|[^>\"'])*)>")
+_STYLE = re.compile(r"""<style\b[^>]*>.*?</style\s*>|\sstyle=(?:"[^"]*"|'[^']*')""", re.DOTALL)
 _HOST = r"(?:https?:)?//(?P<host>[^\s/?#\"'<>()\\]+)"
-_STYLED = re.compile(rf"""(?:url\(|@import\b)\s*["']?\s*{_HOST}""", re.IGNORECASE)
-_ADDRESS = re.compile(rf"(?:^|,)\s*{_HOST}", re.IGNORECASE)
+_STYLED = re.compile(rf"""(?:url\(|@import\b)\s*(?:["']|&quot;|&#39;|&#x27;)?\s*{_HOST}""")
+_ADDRESS = re.compile(rf"(?:^|,)\s*{_HOST}")
 
-_REPOSITORY = re.compile(rf"""<a\b[^>]*\shref="{_HOST}[^>]*\sdata-md-component="source\"""", re.IGNORECASE)
+_REPOSITORY = re.compile(rf"""<a\b[^>]*\shref="{_HOST}[^>]*\sdata-md-component="source\"""")
 _COUNTS = {"github.com": "api.github.com", "gitlab.com": "gitlab.com"}
 """Whom Material asks how many stars a repository has, by where the repository is."""
-_MERMAID = re.compile(r"""<(?:pre|div)\b[^>]*\sclass=["'](?:[^"']*\s)?mermaid["'\s]""", re.IGNORECASE)
+_MERMAID = re.compile(r"""<(?:pre|div)\b[^>]*\sclass=["'](?:[^"']*\s)?mermaid["'\s]""")
 
 
 def keep_inside(config: Any) -> None:
@@ -60,9 +61,12 @@ def keep_inside(config: Any) -> None:
     Arguments:
         config: MkDocs' configuration, as it is before plugins change it.
     """
-    themes = [given["theme"] for given in config.user_configs if isinstance(given.get("theme"), dict)]
+    with warnings.catch_warnings():
+        # Deprecated, for MkDocs has no use for it; nothing else tells what an author wrote from what is so anyway.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        themes = [given.get("theme") for given in config.user_configs]
     for option, off in _OFF.items():
-        if option in config.theme and not any(option in theme for theme in themes):
+        if option in config.theme and not any(isinstance(theme, dict) and option in theme for theme in themes):
             config.theme[option] = off
     offline = config.plugins.get("material/offline") or config.plugins.get("offline")
     if offline and offline.config.get("enabled", True):
@@ -79,24 +83,33 @@ def hosts_asked(page: str, own: str = "") -> set[str]:
         page: The whole page, well-formed, as a theme renders it.
         own: The host that the page will be on.
     """
-    page = _UNREAD.sub(r"\1", page)
-    hosts = [styled["host"] for style in _STYLE.finditer(page) for styled in _STYLED.finditer(unescape(style[0]))]
+    # Neither hosts nor the names of elements know capitals, and without them a page is read several times as fast.
+    page = page.lower()
+    hosts = _asked(page)
+    # What stands in a comment or in a script asks nobody; few pages have to be looked at twice for that.
+    return _asked(_UNREAD.sub(r"\1", page)) - {own.lower()} if hosts else hosts
+
+
+def _asked(page: str) -> set[str]:
+    hosts = []
+    if _STYLED.search(page):
+        hosts += [styled["host"] for style in _STYLE.finditer(page) for styled in _STYLED.finditer(style[0])]
     for tag in _TAG.finditer(page):
         if "//" in tag["rest"]:
-            name, attributes = tag["name"].lower(), parse_attributes(tag["rest"].rstrip("/"))
+            name, attributes = tag["name"], parse_attributes(tag["rest"].rstrip("/"))
             if name != "link" or _LOADED.search(attributes.get("rel", "")):
                 addresses = (unescape(attributes.get(which, "")) for which in _LOADING[name])
                 hosts += [found["host"] for address in addresses for found in _ADDRESS.finditer(address)]
-    return {host.lower() for host in [*hosts, *_asked_by_material(page)]} - {own.lower()}
+    return {*hosts, *_asked_by_material(page)}
 
 
 def _asked_by_material(page: str) -> set[str]:
     """Return whom Material's script asks by itself, on pages that have what it asks for."""
     if "data-md-component" not in page:
         return set()
-    hosts = {_COUNTS.get(found["host"].lower(), "") for found in _REPOSITORY.finditer(page)} - {""}
+    hosts = {_COUNTS.get(found["host"], "") for found in _REPOSITORY.finditer(page)} - {""}
     # A script that the site has of its own is taken in its place.
-    if _MERMAID.search(page) and not re.search(r"<script\b[^>]*\ssrc=[^>]*mermaid", page, re.IGNORECASE):
+    if _MERMAID.search(page) and not re.search(r"<script\b[^>]*\ssrc=[^>]*mermaid", page):
         hosts.add("unpkg.com")
     return hosts
 

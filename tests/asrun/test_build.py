@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -153,23 +152,6 @@ def test_swapping_two_folders_leaves_the_new_one(tmp_path: Path, monkeypatch, at
     swap(tmp_path / "new", tmp_path / "old")
     assert (tmp_path / "old" / "page").read_text() == "new"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
-
-
-def test_the_example_for_a_subject_of_your_own_works_as_it_is_printed(site):
-    about = (Path(__file__).parents[2] / "docs" / "about" / "index.md").read_text("utf-8")
-    settings, snippet = (re.search(rf"```{language}\n(.*?)```", about, re.DOTALL)[1] for language in ("yaml", "python"))  # type: ignore[index]
-    value = re.search(r"`(\{\{ coin.*?\}\})`", about)[1]  # type: ignore[index]
-    made = site(
-        {
-            "mkdocs.yml": "site_name: Coins\n" + settings,
-            "snippets/coin.py": snippet,
-            "docs/index.md": f"# Coins\n\nHeads: {value}.\n",
-        }
-    )
-    built = made.run("build")
-    assert built.code == 0, built.err
-    page = site_of(made)["index.html"].decode()
-    assert re.search(r"Heads: <a [^>]*>\d\d\.\d% ± \d\.\d%</a>", page), page[page.index("Heads") :][:300]
 
 
 # What is printed

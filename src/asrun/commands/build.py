@@ -62,7 +62,12 @@ def build(may_run: bool, allow_stale: bool, pdf: bool) -> None:
         out.print(f"[yellow]note[/]    {escape(asked)}")
     trained = f"ran {plural(len(ran), 'record')}" if ran else "trained nothing"
     out.print(f"Reused {plural(reused, 'record')}, {trained}; checked {cited} values, claims and citations.")
-    out.print(f"Open {site / 'index.html'}", markup=False)
+    if (start := site / "index.html").is_file():
+        out.print(f"Open {start}", markup=False)
+    else:
+        out.print(
+            f"The site in {site} has no first page: write {project.relative(project.docs / 'index.md')}", markup=False
+        )
 
 
 def _require_browser() -> None:

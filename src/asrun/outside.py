@@ -47,7 +47,9 @@ _TAG = re.compile(rf"<(?P<name>{'|'.join(_LOADING)})\b(?P<rest>(?:\"[^\"]*\"|'[^
 _STYLE = re.compile(r"""<style\b[^>]*>.*?</style\s*>|\sstyle=(?:"[^"]*"|'[^']*')""", re.DOTALL)
 _HOST = r"(?:https?:)?//(?P<host>[^\s/?#\"'<>()\\]+)"
 _STYLED = re.compile(rf"""(?:url\(|@import\b)\s*(?:["']|&quot;|&#39;|&#x27;)?\s*{_HOST}""")
-_ADDRESS = re.compile(rf"(?:^|,)\s*{_HOST}")
+_ADDRESS = re.compile(rf"\s*{_HOST}")
+_ONE_OF_MANY = re.compile(r"\s*,\s+|\s*,(?=(?:https?:)?//)")
+"""What stands between the addresses of a `srcset`, which may have commas of their own."""
 
 _REPOSITORY = re.compile(rf"""<a\b[^>]*\shref="{_HOST}[^>]*\sdata-md-component="source\"""")
 _COUNTS = {"github.com": "api.github.com", "gitlab.com": "gitlab.com"}
@@ -98,8 +100,10 @@ def _asked(page: str) -> set[str]:
         if "//" in tag["rest"]:
             name, attributes = tag["name"], parse_attributes(tag["rest"].rstrip("/"))
             if name != "link" or _LOADED.search(attributes.get("rel", "")):
-                addresses = (unescape(attributes.get(which, "")) for which in _LOADING[name])
-                hosts += [found["host"] for address in addresses for found in _ADDRESS.finditer(address)]
+                for which in _LOADING[name]:
+                    written = unescape(attributes.get(which, ""))
+                    addresses = _ONE_OF_MANY.split(written) if which == "srcset" else [written]
+                    hosts += [found["host"] for address in addresses if (found := _ADDRESS.match(address))]
     return {*hosts, *_asked_by_material(page)}
 
 

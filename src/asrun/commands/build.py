@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import click
 
 from asrun.commands.console import escape, out, progress
+from asrun.errors import AsrunError
 from asrun.formats import format_seconds, plural
 from asrun.model import Condition, State
 from asrun.project import find_project
 from asrun.store import Store
 
-__all__ = ["build", "check", "serve"]
+__all__ = ["build", "check", "require_mkdocs", "serve"]
 
 
 @click.command()
@@ -35,6 +38,7 @@ def build(may_run: bool, allow_stale: bool, pdf: bool) -> None:
 
     project = find_project()
     store = Store(project)
+    require_mkdocs()
     if pdf:
         _require_browser()
     reused, ran = 0, []
@@ -70,6 +74,14 @@ def build(may_run: bool, allow_stale: bool, pdf: bool) -> None:
         )
 
 
+def require_mkdocs() -> None:
+    """Find out that MkDocs is not there before anything is run, and without loading it."""
+    if find_spec("mkdocs") is None:
+        raise AsrunError(
+            "MkDocs, which makes the pages, is not installed", remedy='install it: pip install "asrun[site]"'
+        )
+
+
 def _require_browser() -> None:
     """Find out that there is no browser before hours of runs, and not after them."""
     from asrun.browser import started
@@ -92,7 +104,9 @@ def serve(port: int, open_browser: bool) -> None:
     """
     from asrun import build as building
 
-    building.serve(find_project(), port, open_browser=open_browser)
+    project = find_project()
+    require_mkdocs()
+    building.serve(project, port, open_browser=open_browser)
 
 
 @click.command()

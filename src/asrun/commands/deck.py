@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from asrun.commands.build import require_mkdocs
 from asrun.commands.console import err, out, progress
 from asrun.errors import AsrunError, Problems
 from asrun.formats import plural
@@ -41,6 +42,8 @@ def deck(files: tuple[Path, ...], output: Path | None, open_browser: bool, watch
         _check(files)
         return
     one_file(files, {"-o": output, "--open": open_browser, "--watch": watch})
+    if watch:
+        require_mkdocs()
     for file in files:
         _make(file, output or Path(file.stem))
     folder = output or Path(files[0].stem)

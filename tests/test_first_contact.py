@@ -318,7 +318,11 @@ def test_the_repository_has_what_its_readers_are_to_type(page):
             for argument in arguments:
                 if argument.endswith(".py") and "your_" not in argument:
                     assert (ROOT / argument).is_file(), line
-    needed = {Path(command).name for command in re.findall(r"\.venv/bin/[\w-]+", text)} - {"python", "asrun", "activate"}
+    needed = {Path(command).name for command in re.findall(r"\.venv/bin/[\w-]+", text)} - {
+        "python",
+        "asrun",
+        "activate",
+    }
     extras = (ROOT / "pyproject.toml").read_text("utf-8")
     assert all(f'"{name}>=' in extras for name in needed), needed
     assert page.name != "README.md" or "make site" in text

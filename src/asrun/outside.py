@@ -67,9 +67,14 @@ def keep_inside(config: Any) -> None:
         # Deprecated, for MkDocs has no use for it; nothing else tells what an author wrote from what is so anyway.
         warnings.simplefilter("ignore", DeprecationWarning)
         themes = [given.get("theme") for given in config.user_configs]
+    written = {option for given in themes if isinstance(given, dict) for option in given}
+    theme = config.theme
+    if theme.get("user_color_mode_toggle") or theme.get("color_mode", "light") != "light":
+        # MkDocs' own theme cannot change its colours without its highlighter; whom that asks is told.
+        written.add("highlightjs")
     for option, off in _OFF.items():
-        if option in config.theme and not any(isinstance(theme, dict) and option in theme for theme in themes):
-            config.theme[option] = off
+        if option in theme and option not in written:
+            theme[option] = off
     offline = config.plugins.get("material/offline") or config.plugins.get("offline")
     if offline and offline.config.get("enabled", True):
         polyfills = config.extra.setdefault("polyfills", [])

@@ -183,6 +183,9 @@ def test_what_an_author_chose_stays_and_is_told(project):
         ("theme: readthedocs", "highlightjs", False),
         ("theme: {name: readthedocs, highlightjs: true}", "highlightjs", True),
         ("theme: {name: mkdocs, highlightjs: true}", "highlightjs", True),
+        ("theme: {name: mkdocs, color_mode: auto}", "highlightjs", True),
+        ("theme: {name: mkdocs, user_color_mode_toggle: true}", "highlightjs", True),
+        ("theme: {name: mkdocs, color_mode: auto, highlightjs: false}", "highlightjs", False),
     ],
 )
 def test_an_option_is_what_the_author_wrote_or_what_asks_nobody(project, settings, option, value):

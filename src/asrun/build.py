@@ -248,8 +248,13 @@ def _render(context: Context, folder: Path) -> list[Read]:
         config = load_config(str(context.project.settings), site_dir=str(folder))
         place.check_site(context.project, _read_by_mkdocs(config), beside=True)
         plugin: Any = config.plugins.get("asrun")
-        if plugin:
-            plugin.given = context
+        if plugin is None:
+            raise AsrunError(
+                "the plugin asrun is not listed: pages would show {{ … }} and /// as they are typed",
+                where=Where("mkdocs.yml"),
+                remedy="write plugins: [search, asrun]",
+            )
+        plugin.given = context
         config.plugins.on_startup(command="build", dirty=False)
         mkdocs_build(config)
         config.plugins.on_shutdown()
@@ -261,7 +266,7 @@ def _render(context: Context, folder: Path) -> list[Read]:
     if warnings.told:
         # What MkDocs only warns about (a link that leads nowhere) is wrong all the same.
         raise Problems(AsrunError(text) for text in warnings.told)
-    return plugin.read if plugin else []
+    return plugin.read
 
 
 def _read_by_mkdocs(config: Any) -> Iterator[place.ReadFrom]:

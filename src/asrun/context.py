@@ -46,6 +46,8 @@ class Context:
         self.sources = read or sources(project)
         self._conditions: dict[RunName, Condition] = {}
         self._best: dict[tuple[str, str | None], Record] = {}
+        self.asked: dict[str, list[str]] = {}
+        """Other hosts that pages load something from, and which pages."""
 
     pdf = False
     """Whether the site that is built has its decks as PDF too."""

@@ -10,12 +10,12 @@ from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from mkdocs.config import config_options
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import Abort, MkDocsException, PluginError
-from mkdocs.plugins import BasePlugin, event_priority, get_plugin_logger
+from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority, get_plugin_logger
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import AnchorLink
@@ -29,6 +29,7 @@ from asrun.extension import AsrunExtension
 from asrun.fences import front_matter_lines
 from asrun.key import locate
 from asrun.model import Where
+from asrun.outside import SHIM, hosts_asked, keep_inside, who_is_asked
 from asrun.pages import Read
 from asrun.project import OPTIONS, read_project
 from asrun.slide_texts import slide_texts
@@ -71,7 +72,12 @@ class AsrunPlugin(BasePlugin):
             # While an author writes, everything is looked up anew for each build.
             self.given = None
 
-    def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
+    # Before plugins that would have a page ask another host where nothing else is said.
+    @event_priority(100)
+    def _on_config_first(self, config: MkDocsConfig) -> None:
+        keep_inside(config)
+
+    def _on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         try:
             self.project = read_project(Path(config.config_file_path or "mkdocs.yml").absolute())
         except AsrunError as error:
@@ -86,6 +92,8 @@ class AsrunPlugin(BasePlugin):
         config.extra_css[:0] = [f"assets/asrun/{name}" for name in STYLES]
         return config
 
+    on_config = CombinedEvent(_on_config_first, _on_config)
+
     def _stop(self, text: str) -> Exception:
         """Return what stops MkDocs; in a preview it tells that without a traceback, and goes on with the next edit."""
         return Abort(text) if self.previewing else PluginError(text)
@@ -99,7 +107,7 @@ class AsrunPlugin(BasePlugin):
             raise self._stop(f"MkDocs reads pages from {config.docs_dir}, and {said}: a plugin or a hook moved them")
         for page, content in GENERATED_PAGES.items():
             # Values and citations link there, so a project that has not written them gets them all the same.
-            if files.get_file_from_path(page) is None:
+            if files.get_file_from_path(page) is None and (page != REFERENCES_PAGE or self.project.references.is_dir()):
                 files.append(File.generated(config, page, content=content))
         for name in (*STYLES, "site.js", "quiz.css", "quiz.js"):
             files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(slides.ASSETS / name)))
@@ -107,7 +115,7 @@ class AsrunPlugin(BasePlugin):
             path = slides.ASSETS / "vendor" / name
             files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(path)))
         shim = slides.ASSETS / "vendor" / "iframe-worker-shim.js"
-        files.append(File.generated(config, "assets/asrun/iframe-worker-shim.js", abs_src_path=str(shim)))
+        files.append(File.generated(config, SHIM, abs_src_path=str(shim)))
         sources = [*self.project.snippets.glob("[!_]*.py"), *self.project.records.glob("*/*.json")]
         for path in filter(Path.is_file, sources):
             target = "snippets/" + path.relative_to(self.project.snippets).as_posix()
@@ -196,7 +204,15 @@ class AsrunPlugin(BasePlugin):
             if index and file:
                 index.add_entry_from_context(_deck_page(rendered, file.url))
 
+    # After plugins that fetch what a page would ask for, such as Material's privacy.
+    @event_priority(-100)
+    def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> None:
+        for host in hosts_asked(output, urlsplit(config.site_url or "").netloc):
+            self.context.asked.setdefault(host, []).append(page.file.src_uri)
+
     def on_post_build(self, *, config: MkDocsConfig) -> None:
+        for asked in who_is_asked(self.context.asked):
+            log.info(asked)
         site = Path(config.site_dir)
         for name, rendered in self.decks.items():
             decks.write(rendered, site / "slides" / name, self.context)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -140,23 +138,6 @@ def test_a_second_build_at_the_same_time_says_so(coin):
         fcntl.flock(lock, fcntl.LOCK_EX)
         told = coin.run("build")
     assert told.code == 1 and "another build of this project is running" in told.err
-
-
-def test_the_example_for_a_subject_of_your_own_works_as_it_is_printed(site):
-    about = (Path(__file__).parents[2] / "docs" / "about" / "index.md").read_text("utf-8")
-    settings, snippet = (re.search(rf"```{language}\n(.*?)```", about, re.DOTALL)[1] for language in ("yaml", "python"))  # type: ignore[index]
-    value = re.search(r"`(\{\{ coin.*?\}\})`", about)[1]  # type: ignore[index]
-    made = site(
-        {
-            "mkdocs.yml": "site_name: Coins\n" + settings,
-            "snippets/coin.py": snippet,
-            "docs/index.md": f"# Coins\n\nHeads: {value}.\n",
-        }
-    )
-    built = made.run("build")
-    assert built.code == 0, built.err
-    page = site_of(made)["index.html"].decode()
-    assert re.search(r"Heads: <a [^>]*>\d\d\.\d% ± \d\.\d%</a>", page), page[page.index("Heads") :][:300]
 
 
 # What is printed

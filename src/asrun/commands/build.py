@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import click
 
 from asrun.commands.console import escape, out, progress
@@ -11,7 +13,7 @@ from asrun.model import Condition, State
 from asrun.project import Project, find_project
 from asrun.store import Store
 
-__all__ = ["build", "check", "serve"]
+__all__ = ["build", "check", "require_mkdocs", "serve"]
 
 _UNTRUSTED = (
     "For a project of somebody else's: refuse it when anything in mkdocs.yml would run its code (hooks, unknown "
@@ -40,6 +42,7 @@ def build(may_run: bool, untrusted: bool, allow_stale: bool, pdf: bool, beside: 
     from asrun import build as building
     from asrun.context import Context
     from asrun.key import sources
+    from asrun.outside import who_is_asked
 
     project = find_project()
     if untrusted:
@@ -48,6 +51,7 @@ def build(may_run: bool, untrusted: bool, allow_stale: bool, pdf: bool, beside: 
         _refuse(project)
         may_run = False
     store = Store(project)
+    require_mkdocs()
     building.prepare(project, beside=beside)
     if pdf:
         _require_browser()
@@ -74,9 +78,24 @@ def build(may_run: bool, untrusted: bool, allow_stale: bool, pdf: bool, beside: 
         site, cited = building.build(
             context, beside=beside, notice=lambda text: out.print(f"[yellow]note[/]    {escape(text)}")
         )
+    for asked in who_is_asked(context.asked):
+        out.print(f"[yellow]note[/]    {escape(asked)}")
     trained = f"ran {plural(len(ran), 'record')}" if ran else "trained nothing"
     out.print(f"Reused {plural(reused, 'record')}, {trained}; checked {cited} values, claims and citations.")
-    out.print(f"Open {site / 'index.html'}", markup=False)
+    if (start := site / "index.html").is_file():
+        out.print(f"Open {start}", markup=False)
+    else:
+        out.print(
+            f"The site in {site} has no first page: write {project.relative(project.docs / 'index.md')}", markup=False
+        )
+
+
+def require_mkdocs() -> None:
+    """Find out that MkDocs is not there before anything is run, and without loading it."""
+    if find_spec("mkdocs") is None:
+        raise AsrunError(
+            "MkDocs, which makes the pages, is not installed", remedy='install it: pip install "asrun[site]"'
+        )
 
 
 def _refuse(project: Project) -> None:
@@ -107,7 +126,9 @@ def serve(port: int, open_browser: bool) -> None:
     """
     from asrun import build as building
 
-    building.serve(find_project(), port, open_browser=open_browser)
+    project = find_project()
+    require_mkdocs()
+    building.serve(project, port, open_browser=open_browser)
 
 
 @click.command()

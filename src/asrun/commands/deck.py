@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from asrun.commands.build import require_mkdocs
 from asrun.commands.console import err, out, progress
 from asrun.errors import AsrunError, Problems
 from asrun.formats import plural
@@ -42,6 +43,8 @@ def deck(files: tuple[Path, ...], output: Path | None, open_browser: bool, watch
         return
     one_file(files, {"-o": output, "--open": open_browser, "--watch": watch})
     one_name(files)
+    if watch:
+        require_mkdocs()
     for file in files:
         _make(file, output or Path(file.stem))
     folder = output or Path(files[0].stem)

@@ -11,7 +11,7 @@ import numpy as np
 from asrun.errors import AsrunError
 from asrun.measure import Measure, plain
 
-__all__ = ["FORMATS", "format_measure", "format_number", "format_seconds"]
+__all__ = ["FORMATS", "format_measure", "format_number", "format_seconds", "spec_of", "spread_of"]
 
 THIN = "\u202f"
 """A narrow space that does not break: the SI's separator of thousands."""
@@ -142,3 +142,15 @@ def plural(count: int, noun: str) -> str:
 def describe(value: Any) -> str:
     """Write a parameter as a reader would: `width 512`."""
     return f"{value:,}".replace(",", THIN) if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def spread_of(values: np.ndarray) -> float:
+    """Return the spread that is shown behind a mean: the standard deviation, and 0 for what is rounding alone."""
+    return _spread(values)
+
+
+def spec_of(measure: Measure) -> str:
+    """Return the specification by which a number is written where its page asks for none."""
+    if measure.is_sample and len(measure.values) > 1:
+        return _spec(_spread(measure.values))
+    return "d" if measure.values.dtype.kind in "iu" else ".3g"

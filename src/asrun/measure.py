@@ -11,7 +11,7 @@ import numpy as np
 
 from asrun.errors import AsrunError, did_you_mean
 
-__all__ = ["SEED", "Measure", "UnknownLabel", "from_record"]
+__all__ = ["SEED", "Measure", "UnknownLabel", "from_record", "same_label"]
 
 SEED = "seed"
 """The axis over which a value has a spread."""
@@ -93,7 +93,7 @@ class Measure:
         return chosen
 
     def _find(self, axis: str, labels: np.ndarray, label: Any) -> int:
-        hits = [at for at, each in enumerate(labels) if _same(each, label)]
+        hits = [at for at, each in enumerate(labels) if same_label(each, label)]
         if not hits:
             raise UnknownLabel(
                 f"{self.text} has no {axis}={label}", remedy=f"it has: {', '.join(_label(each) for each in labels)}"
@@ -129,7 +129,8 @@ def plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
-def _same(left: Any, right: Any) -> bool:
+def same_label(left: Any, right: Any) -> bool:
+    """Whether two labels choose the same: words as they are, numbers to nine digits."""
     numbers = (int, float, np.integer, np.floating)
     if isinstance(left, numbers) and isinstance(right, numbers) and not isinstance(right, bool):
         return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)

@@ -52,12 +52,12 @@ class Limits:
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-def environment(device: str, threads: int | None = None) -> dict[str, str]:
+def environment(device: str, threads: int | None = None, hash_seed: int = 0) -> dict[str, str]:
     """Return the environment of the child process: the same drawing and hashing everywhere, and GPUs only on cuda."""
     environment = os.environ | {
         "MATPLOTLIBRC": str(ASSETS / "matplotlibrc"),
         "MPLBACKEND": "agg",
-        "PYTHONHASHSEED": "0",
+        "PYTHONHASHSEED": str(hash_seed),
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
     }
@@ -76,6 +76,7 @@ def start(
     listener: Listener,
     request: dict[str, Any],
     limits: Limits,
+    hash_seed: int = 0,
 ) -> tuple[str, dict[str, Any]]:
     """Start the child process, follow it to its end, and return what it printed and its report."""
     request |= {
@@ -93,7 +94,7 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=project.root,
-        env=environment(run.device, limits.threads),
+        env=environment(run.device, limits.threads, hash_seed),
         start_new_session=True,
     )
     follow = Follow(process, listener)

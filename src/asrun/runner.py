@@ -105,7 +105,14 @@ def _scratch(run: RunName) -> Iterator[Path]:
 
 
 def run_snippet(
-    project: Project, snippet: Snippet, scale: str, device: str, listener: Listener, *, at_once: int = 1
+    project: Project,
+    snippet: Snippet,
+    scale: str,
+    device: str,
+    listener: Listener,
+    *,
+    at_once: int = 1,
+    hash_seed: int = 0,
 ) -> Record:
     """Run a snippet at one scale, and return its record: not stored yet, and without figures (see `redraw`).
 
@@ -116,6 +123,7 @@ def run_snippet(
         device: On which device class.
         listener: Hears what is printed.
         at_once: How many runs go on at the same time.
+        hash_seed: What Python's hashes start from, and with them the order of sets: 0 for whatever is recorded.
 
     Raises:
         AsrunError: when it raises, does not end, or returns what cannot be recorded.
@@ -127,7 +135,7 @@ def run_snippet(
     with _scratch(run) as out, _own_gpu(device, listener):
         request = {"do": "run", "parameters": snippet.scales[scale]}
         allowed = limits(snippet, scale, project, at_once=at_once)
-        printed, report = start(project, snippet, run, out, listener, request, allowed)
+        printed, report = start(project, snippet, run, out, listener, request, allowed, hash_seed)
         values = codec.decode(*json.loads((out / "values.json").read_text("utf-8")))
     if report["device_class"] != device:
         raise AsrunError(

@@ -13,6 +13,7 @@ from asrun.errors import AsrunError, did_you_mean
 from asrun.model import Snippet, Where
 from asrun.needs import check_needs
 from asrun.project import Project
+from asrun.rounding import check_rounding
 
 __all__ = ["find_snippet", "list_snippets", "section"]
 
@@ -92,6 +93,8 @@ def read_snippet(path: Path, project: Project) -> Snippet:
         scales[scale] = {name: _parameter(value, f"{scale}: {name}", shown) for name, value in parameters.items()}
     needs = _literal(tree, "NEEDS", shown)
     check_needs(needs, Where(shown, 1))
+    rounding = _literal(tree, "ROUNDING", shown)
+    check_rounding(rounding, Where(shown, 1))
     return Snippet(
         name=path.stem,
         path=path,
@@ -100,6 +103,7 @@ def read_snippet(path: Path, project: Project) -> Snippet:
         needs=needs or {},
         source=source,
         plots="plot" in functions,
+        rounding=rounding or {},
     )
 
 

@@ -4,16 +4,17 @@ A number that a page shows agrees with the one that another run has in its place
 are fixed here, before any run is looked at:
 
 - **Digits.** Both are written as the page writes the recorded one, and the last digit shown differs by one at most:
-  |round(new / u) - round(old / u)| <= 1, where u is the place of that digit (0.01 for `.2f`, of a number with three
-  digits its third; of `mean ± sd` the place that the spread decides). A whole number must be the same.
-- **Sample.** Of a sample with the recorded mean m, standard deviation s and n seeds, and the new m', s' and n': the new
-  mean lies where the mean of as many new seeds is to be expected, |m' - m| <= t s sqrt(1/n + 1/n'), t being the 0.975
-  quantile of Student's t with n - 1 degrees of freedom (the 95 % interval of a mean that is yet to be measured; the
-  recorded spread alone decides how wide, so that a run cannot buy agreement with noise). Where the page shows the
-  spread too, F(0.025) <= s'^2 / s^2 <= F(0.975), with n' - 1 and n - 1 degrees of freedom.
+  |round(new / u) - round(old / u)| <= 1, where u is the place of that digit (0.01 for `.2f`; of a number with three
+  digits the third of the smaller of both; of `mean ± sd` the place that the spread decides). Of more than twelve digits
+  nobody reads the rest. A whole number must be the same.
+- **Sample.** Of a sample with the recorded mean m, standard deviation s and n seeds, the new mean m' lies within the
+  95 % interval of the recorded one: |m' - m| <= t s / sqrt(n), t being the 0.975 quantile of Student's t with n - 1
+  degrees of freedom. The seeds are the same, and nothing is drawn anew, so this is wide; and the recorded spread alone
+  decides how wide, so that no run buys agreement with noise. Where the page shows the spread too, that of the run, s'
+  of n' seeds, is one of the same: F(0.025) <= s'^2 / s^2 <= F(0.975), with n' - 1 and n - 1 degrees of freedom.
 - **Rounding.** Of a value that its snippet's ROUNDING names, the sizes are within the factor that it states:
-  max(|new|, |old|) <= factor x min(|new|, |old|). A size below the smallest that the record has (of a record of zeros:
-  2^-52) counts as that one.
+  max(|new|, |old|) <= factor x min(|new|, |old|). A size below 2^-52, and below all that the record has but 0, counts
+  as the smaller of these: nothing is smaller than rounding.
 - **Tolerance.** The answer to a question is within the tolerance that the question itself states.
 """
 
@@ -129,7 +130,9 @@ def _parts(before: Measure, after: Measure, spec: str) -> Iterator[_Part]:
             # A single number has none, and is shown without.
             continue
         was, now = (float(reduce[kind](side)) for side in sides)
-        yield _Part(kind if kind in ("mean", "spread") else "end", was, now, 0.0 if whole else _place(was, rest))
+        # Of 1e-8 and 9e-11 the places are not the same: a reader reads powers of ten, too.
+        place = 0.0 if whole else min(_place(was, rest), _place(now, rest))
+        yield _Part(kind if kind in ("mean", "spread") else "end", was, now, place)
 
 
 def _place(number: float, spec: str) -> float:
@@ -176,7 +179,7 @@ def _outside(before: Measure, after: Measure, kind: str) -> str:
         (float(np.mean(side.values)), spread_of(side.values), len(side.values)) for side in (before, after)
     )
     if kind != "spread":
-        half = quantile(0.975, n - 1) * spread * math.sqrt(1 / n + 1 / new_n)
+        half = quantile(0.975, n - 1) * spread / math.sqrt(n)
         # Written so that what is no number is outside.
         if not abs(new_mean - mean) <= half:
             return f"whose mean was to lie within {half:.2g} of it"
@@ -214,7 +217,8 @@ def _differ_in_text(before: str, after: str, rounded: Rounded | None) -> str:
 
 def _alike_in_text(one: str, other: str, rounded: Rounded | None) -> bool:
     was, now = (Decimal(each.replace("\u2212", "-").replace("\u202f", "").replace(",", "")) for each in (one, other))
-    place = max(Decimal(1).scaleb(int(was.as_tuple().exponent)), Decimal(_READ) * abs(was))
+    exponent = min(int(each.as_tuple().exponent) for each in (was, now))
+    place = max(Decimal(1).scaleb(exponent), Decimal(_READ) * abs(was))
     if abs(now - was) <= place:
         return True
     # Only a power of ten tells a reader that a size is meant.

@@ -302,14 +302,14 @@ def _rounded(snippet: Snippet, values: dict[str, Any], text: str | None) -> Roun
 
 
 def _smallest(values: dict[str, Any], names: Iterable[tuple[str, ...]]) -> float:
-    """Return the smallest size above 0 that some values have; that of rounding where they have none."""
+    """Return the smallest size above 0 that some values have, or that of rounding, if that is smaller."""
     sizes: list[float] = []
     for path in names:
         value: Any = values
         for name in path:
             value = value.get(name) if isinstance(value, dict) else None
         sizes += [abs(each) for each in _flat(value) if isinstance(each, float) and 0 < abs(each) < np.inf]
-    return min(sizes, default=EPSILON)
+    return min([EPSILON, *sizes])
 
 
 # What nobody cites

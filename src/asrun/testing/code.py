@@ -36,7 +36,9 @@ class SnippetFile(pytest.File):
         name = f"reproduces its record at scale {scale}" if known else f"runs at scale {scale}"
         items: list[SnippetItem] = [SnippetItem.from_parent(self, name=name, snippet=snippet, scale=scale)]
         if self.config.stash[REPEAT]:
-            items.append(RepeatItem.from_parent(self, name=f"repeats at scale {scale}", snippet=snippet, scale=scale))
+            repeats = RepeatItem.from_parent(self, name=f"repeats at scale {scale}", snippet=snippet, scale=scale)
+            repeats.add_marker(pytest.mark.asrun_repeat)
+            items.append(repeats)
         for item in items:
             if known is None or known.provenance.seconds > CHEAP:
                 item.add_marker(getattr(pytest.mark, SLOW))

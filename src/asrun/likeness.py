@@ -12,7 +12,7 @@ are fixed here, before any run is looked at:
   degrees of freedom. The seeds are the same, and nothing is drawn anew, so this is wide; and the recorded spread alone
   decides how wide, so that no run buys agreement with noise. Where the page shows the spread too, that of the run, s'
   of n' seeds, is one of the same: F(0.025) <= s'^2 / s^2 <= F(0.975), with n' - 1 and n - 1 degrees of freedom.
-- **Rounding.** Of a value that its snippet's ROUNDING names, the sizes are within the factor that it states:
+- **Rounding.** Of a value below 1e-4 that its snippet's ROUNDING names, the sizes are within the factor stated there:
   max(|new|, |old|) <= factor x min(|new|, |old|). A size below 2^-52, and below all that the record has but 0, counts
   as the smaller of these: nothing is smaller than rounding.
 - **Tolerance.** The answer to a question is within the tolerance that the question itself states.
@@ -33,7 +33,7 @@ from asrun.citation import Shown
 from asrun.errors import AsrunError
 from asrun.formats import FORMATS, format_measure, spec_of, spread_of
 from asrun.measure import Measure, plain
-from asrun.rounding import EPSILON
+from asrun.rounding import EPSILON, LARGEST
 from asrun.statistics import quantile
 
 __all__ = ["Rounded", "differs"]
@@ -74,7 +74,7 @@ def differs(before: Shown, after: Shown, rounded: Rounded | None = None) -> str:
     for part in _parts(before.what, after.what, before.spec):
         if _in_last_digit(part):
             continue
-        if rounded:
+        if rounded and abs(part.was) < LARGEST:
             if not _in_factor(part.was, part.now, rounded):
                 return f"{told}, which is not within the factor {rounded.factor:g} that ROUNDING states"
         elif not (before.what.is_sample and after.what.is_sample and min(map(_seeds, (before.what, after.what))) > 1):

@@ -33,7 +33,7 @@ from asrun.likeness import Rounded, differs
 from asrun.measure import SEED, from_record, same_label
 from asrun.model import Record, RunName, Snippet, Where
 from asrun.pages import Read, read_deck, read_page
-from asrun.rounding import EPSILON, check_names, factor_of
+from asrun.rounding import EPSILON, LARGEST, check_names, factor_of
 
 __all__ = ["Verdict", "compare"]
 
@@ -270,7 +270,7 @@ def _reads_otherwise(snippet: Snippet, known: Record, before: Citation, after: C
 def _tiny(shown: Any) -> bool:
     """Whether a number may be the size of a rounding error."""
     values = getattr(shown, "values", None)
-    return isinstance(values, np.ndarray) and values.dtype.kind == "f" and bool(np.all(np.abs(values) < 1e-4))
+    return isinstance(values, np.ndarray) and values.dtype.kind == "f" and bool(np.all(np.abs(values) < LARGEST))
 
 
 def _names(text: str, snippet: str) -> list[tuple[str, ...]]:

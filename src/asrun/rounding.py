@@ -15,10 +15,13 @@ from typing import Any
 from asrun.errors import AsrunError, did_you_mean
 from asrun.model import Where
 
-__all__ = ["EPSILON", "check_rounding", "factor_of", "names_in"]
+__all__ = ["EPSILON", "LARGEST", "check_names", "check_rounding", "factor_of"]
 
 EPSILON = 2.0**-52
 """The distance from 1 to the next number in double precision: what a size of 0 is taken for."""
+
+LARGEST = 1e-4
+"""What is larger is no rounding error, and is read as any other number: that of single precision ends far below."""
 
 _EXAMPLE = 'write ROUNDING = {"difference": 100}: the names of values, and a factor above 1 for each'
 
@@ -48,7 +51,7 @@ def check_names(rounding: Mapping[str, float], values: Mapping[str, Any], where:
     Raises:
         AsrunError: naming the nearest value there is.
     """
-    known = [".".join(path) for path in names_in(values)]
+    known = [".".join(path) for path in _names(values)]
     for name in rounding:
         if name not in known:
             raise AsrunError(
@@ -58,14 +61,14 @@ def check_names(rounding: Mapping[str, float], values: Mapping[str, Any], where:
             )
 
 
-def names_in(values: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
+def _names(values: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
     """Return the names of values and of their groups, each as the way to it."""
     for name, value in values.items():
         if name == "axes":
             continue
         yield (name,)
         if isinstance(value, dict):
-            yield from ((name, *rest) for rest in names_in(value))
+            yield from ((name, *rest) for rest in _names(value))
 
 
 def factor_of(rounding: Mapping[str, float], names: Iterable[tuple[str, ...]]) -> float | None:

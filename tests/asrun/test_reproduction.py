@@ -366,3 +366,10 @@ def test_a_whole_number_is_read_to_its_last_digit_whatever_the_format():
     # Both read 1.2 × 10⁵.
     assert not differs(one, other)
     assert differs(Shown(Measure(np.asarray(7)), "words"), Shown(Measure(np.asarray(8)), "words"))
+
+
+def test_a_factor_is_for_what_is_small_enough_to_be_rounding():
+    rounded = Rounded(100)
+    small, large = (Shown(Measure(np.asarray(number))) for number in (9e-5, 2e-4))
+    assert not differs(small, Shown(Measure(np.asarray(8e-3))), rounded)
+    assert "more than one in the last digit" in differs(large, Shown(Measure(np.asarray(8e-3))), rounded)

@@ -62,7 +62,7 @@ def compare(context: Context, snippet: Snippet, known: Record, made: Record, pag
         context: What the pages were read with.
         snippet: The snippet of both.
         known: The record.
-        made: What a run just returned and drew.
+        made: What a run just returned and, where figures are compared, drew.
         pages: The project's pages and decks, read with the record as it is.
 
     Raises:
@@ -78,7 +78,7 @@ def compare(context: Context, snippet: Snippet, known: Record, made: Record, pag
         )
     check_names(snippet.rounding, known.values, where)
     anew = f"make its record anew: asrun run {snippet.name} --scale {known.run.scale} --rerun"
-    if form := list(_other_form(known, made)):
+    if form := list(_other_form(snippet, known, made)):
         return Verdict(known.run, tuple(AsrunError(what, where=where, remedy=anew) for what in form))
     wrong = [AsrunError(what, where=where, remedy=anew) for what in _other_words(known.values, made.values)]
     instead = _Instead(context, made)
@@ -120,9 +120,10 @@ class _Instead(Context):
 # Names, types, shapes, axes, figures
 
 
-def _other_form(known: Record, made: Record) -> Iterator[str]:
+def _other_form(snippet: Snippet, known: Record, made: Record) -> Iterator[str]:
     """Say in what a run is made otherwise than its record."""
-    drawn = made.figures or not known.figures
+    # A run by itself draws nothing: that is done from its values, and may have been left out.
+    drawn = made.figures or not snippet.plots
     for what, before, now in (
         ("values", set(known.values), set(made.values)),
         ("figures", set(known.figures), set(made.figures) if drawn else set(known.figures)),
@@ -180,7 +181,7 @@ def _other_words(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]
             if path[-1] in labels:
                 if not all(map(same_label, _flat(was), _flat(now))):
                     yield f"{shown} labels an axis, and has other labels than its record"
-            elif not _is_sample(before, path):
+            elif not _is_float(was) and not _is_sample(before, path):
                 for one, other in zip(_flat(was), _flat(now), strict=True):
                     if not isinstance(one, float) and one != other:
                         yield f"{shown} has {other!r} in place of {one!r}"
@@ -213,6 +214,10 @@ def _flat(value: Any) -> list[Any]:
     if isinstance(value, (list, tuple)):
         return [part for each in value for part in _flat(each)]
     return [value.item() if isinstance(value, np.generic) else value]
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
 def _is_sample(values: dict[str, Any], path: Sequence[str]) -> bool:

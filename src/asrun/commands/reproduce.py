@@ -65,7 +65,7 @@ def reproduce(names: tuple[str, ...], scale: str | None, device: str | None, rep
                     if snippet.plots:
                         made = runner.redraw(project, snippet, made, listener)
                     verdict = reproduction.compare(context, snippet, known, made, pages)
-                    _tell(verdict, context.store.best(snippet.name))
+                    _tell(verdict, known, context.store.best(snippet.name))
                     failed += not verdict.reproduces
             except AsrunError as error:
                 failed += 1
@@ -98,8 +98,14 @@ def _known(store: Store, run: RunName) -> Record:
     return known
 
 
-def _tell(verdict: Verdict, shown: Record | None) -> None:
-    """Print what came of one run."""
+def _tell(verdict: Verdict, known: Record, shown: Record | None) -> None:
+    """Print what came of one run.
+
+    Arguments:
+        verdict: What came of it.
+        known: The record that it was held against.
+        shown: The record that pages show.
+    """
     run = verdict.run
     if verdict.reproduces:
         held = ", ".join(plural(count, kind) for kind, count in sorted(verdict.held.items()))
@@ -111,6 +117,8 @@ def _tell(verdict: Verdict, shown: Record | None) -> None:
         out.print(f"[red]differs[/]     {run}")
         for error in verdict.wrong:
             out.print(_indented(str(error)), markup=False)
+        other = freshness.other_versions(known)
+        out.print(_indented("; ".join([f"the record was made on {known.provenance.device}", *other])), markup=False)
     if verdict.told:
         out.print(f"    {plural(len(verdict.told), 'value')} that nobody cites differ:", markup=False)
         for told in verdict.told:

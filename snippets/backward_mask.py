@@ -11,6 +11,7 @@ SCALES = {
     "quick": dict(seeds=5, updates=100, masks=2_000),
     "full": dict(seeds=10, updates=1_000, masks=20_000),
 }
+ROUNDING = {"gradient_error": 100}
 
 HIDDEN, KEEP, BATCH = 128, 0.5, 50
 BACKWARD = ["right", "no_scale", "resampled", "forgotten"]

@@ -17,6 +17,7 @@ from dropoutlab.datasets import digits
 
 SCALES = {"full": dict(seeds=5, steps=200, batch=50, units=1_000_000)}
 NEEDS = {"cpus": 1}
+ROUNDING = {"pass_difference": 100, "trajectory_difference": 100}
 
 HIDDEN, KEEP, RATE, MOMENTUM = 128, 0.8, 0.05, 0.9
 LIBRARIES = ["numpy", "torch", "keras"]

@@ -6,9 +6,21 @@ from dataclasses import dataclass, field
 
 from asrun.errors import AsrunError
 from asrun.expression import Evaluation
+from asrun.measure import Measure
 from asrun.model import RunName, Where
 
-__all__ = ["Citation"]
+__all__ = ["Citation", "Shown"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a reader is shown in one place: a number or a word, or a whole text."""
+
+    what: Measure | str
+    spec: str = ""
+    """How it is written; see `asrun.formats.format_measure`."""
+    within: float | None = None
+    """How far another number may be from it and mean the same, where the page says so: a question's tolerance."""
 
 
 @dataclass
@@ -26,6 +38,8 @@ class Citation:
     """Whether a claim is one that the records bear out; the others say openly that they do not."""
     scales: tuple[str, ...] = ()
     """The scales that a claim was decided at; an empty name is the one that pages show."""
+    shown: list[Shown] = field(default_factory=list)
+    """The numbers, words and texts that it puts on the page."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.kind} {self.text}"

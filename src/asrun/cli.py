@@ -22,6 +22,7 @@ COMMANDS = {
     "status": "status",
     "why": "status",
     "diff": "diff",
+    "reproduce": "reproduce",
     "trim": "trim",
     "build": "build",
     "serve": "build",
@@ -80,6 +81,7 @@ def main() -> None:
       asrun run NAME             run one snippet, and record it
       asrun why NAME             why a record is fresh or stale
       asrun diff [REV]           what changed in values and figures since a commit
+      asrun reproduce NAME       does what pages say hold of a new run?
       asrun trim                 delete records that nothing uses any more
       asrun build                run what is not fresh, check every page, publish to site/
       asrun serve                preview while writing; never trains anything

@@ -22,7 +22,7 @@ from markdown.treeprocessors import Treeprocessor
 from pymdownx.blocks import BlocksExtension, BlocksProcessor
 
 from asrun.blocks.vocabulary import BLOCKS
-from asrun.citation import Citation
+from asrun.citation import Citation, Shown
 from asrun.context import Context
 from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, Links, citation, element, error_box, record_anchor
 from asrun.errors import AsrunError, Problems, did_you_mean
@@ -218,6 +218,7 @@ class _ValueInline(_Inline):
             cited.evaluation = page.context.evaluate(text)
             result = cited.evaluation.result
             shown = format_measure(result, spec.strip())
+            cited.shown.append(Shown(result, spec.strip()))
         except AsrunError as error:
             return error_box(page.fail(cited, error), "span"), m.start(0), m.end(0)
         cited.records = {source for source in result.sources if isinstance(source, RunName)}

@@ -11,7 +11,7 @@ import numpy as np
 from asrun.errors import AsrunError
 from asrun.measure import Measure, plain
 
-__all__ = ["FORMATS", "format_measure", "format_number", "format_seconds"]
+__all__ = ["FORMATS", "decimals_of", "format_measure", "format_number", "format_seconds", "spread_of", "without_words"]
 
 THIN = "\u202f"
 """A narrow space that does not break: the SI's separator of thousands."""
@@ -54,7 +54,7 @@ def format_measure(measure: Measure, spec: str = "") -> str:
         AsrunError: when the value is a table, the specification does not fit it, or a number is not finite and no words
             are given for that.
     """
-    spec, words = _take_words(spec.strip())
+    spec, words = without_words(spec.strip())
     style, _, rest = spec.partition(" ")
     style, rest = (style, rest.strip()) if style in FORMATS else ("", spec)
     _check(rest, measure)
@@ -66,7 +66,7 @@ def format_measure(measure: Measure, spec: str = "") -> str:
         raise _no_format(spec, measure, str(error)) from error
 
 
-def _take_words(spec: str) -> tuple[str, str]:
+def without_words(spec: str) -> tuple[str, str]:
     """Take off a format what is shown in place of a number that is not finite."""
     found = _OTHERWISE.fullmatch(spec)
     return (found["format"].strip(), found["words"].strip()) if found else (spec, "")
@@ -97,7 +97,7 @@ def _written(measure: Measure, spec: str) -> str:
         return str(word)
     mean = measure.number()
     if measure.is_sample and len(measure.values) > 1:
-        spread = _spread(measure)
+        spread = spread_of(measure.values, measure.text)
         return f"{_fitting(mean, spread, spec)} ± {_fitting(spread, spread, spec)}"
     whole = measure.values.dtype.kind in "iuO"
     number = int(plain(measure.values.reshape(()))) if whole else mean
@@ -116,7 +116,7 @@ def _styled(measure: Measure, style: str, spec: str) -> str:
         return _WORDS[int(mean)]
     if not measure.is_sample or len(measure.values) < 2:
         raise AsrunError(f"{measure.text} has no seeds to take the {style} of", remedy="leave the format out")
-    spread = _spread(measure)
+    spread = spread_of(measure.values, measure.text)
     if style == "range":
         low, high = (_fitting(plain(each), spread, spec) for each in (measure.values.min(), measure.values.max()))
         return f"{low} to {high}"
@@ -128,9 +128,14 @@ def format_number(number: float, spec: str = ".3g") -> str:
     return _number(number, spec)
 
 
-def _spread(measure: Measure) -> float:
-    """Return the standard deviation; what rounding alone makes of equal numbers is none."""
-    values = measure.values.astype(float)
+def spread_of(values: np.ndarray, text: str = "this") -> float:
+    """Return the spread that is shown behind a mean: the standard deviation, and 0 for what is rounding alone.
+
+    Arguments:
+        values: One number a seed.
+        text: What a message calls them.
+    """
+    values = values.astype(float)
     with np.errstate(all="ignore"):
         spread = float(np.std(values, ddof=1))
     largest = float(np.max(np.abs(values)))
@@ -138,20 +143,26 @@ def _spread(measure: Measure) -> float:
         # The squares were too large.
         spread = largest * float(np.std(values / largest, ddof=1))
     if not math.isfinite(spread):
-        raise AsrunError(f"the spread of {measure.text} is too large a number", remedy="divide it by something")
+        raise AsrunError(f"the spread of {text} is too large a number", remedy="divide it by something")
     return 0.0 if spread < 1e-14 * largest else spread
 
 
-def _fitting(number: float, spread: float, spec: str = "") -> str:
-    """Write a number with as many digits as a spread allows, or by what an author asks for.
+def decimals_of(spread: float) -> int | None:
+    """Return how many decimals a spread allows, fewer than none for tens and hundreds; None where it decides nothing.
 
-    A spread has one digit of its own, and two when it starts with 1: then one more or less of the only one is much.
+    It has one digit of its own, and two when it starts with 1: then one more or less of the only one is much.
     """
     exponent = math.floor(math.log10(spread)) if spread else 0
-    if spec or not spread or abs(exponent) > 12:
+    if not spread or abs(exponent) > 12:
+        return None
+    return (1 if spread / 10**exponent < 2 else 0) - exponent
+
+
+def _fitting(number: float, spread: float, spec: str = "") -> str:
+    """Write a number with as many digits as a spread allows, or by what an author asks for."""
+    decimals = None if spec else decimals_of(spread)
+    if decimals is None:
         return _number(number, spec or ".3g")
-    decimals = (1 if spread / 10**exponent < 2 else 0) - exponent
-    # Of hundreds and thousands, too, only those that the spread allows.
     return _number(number if decimals >= 0 else round(float(number), decimals), f".{max(0, decimals)}f")
 
 

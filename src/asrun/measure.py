@@ -11,7 +11,7 @@ import numpy as np
 
 from asrun.errors import AsrunError, did_you_mean
 
-__all__ = ["SEED", "Measure", "UnknownLabel", "check_axes", "from_record", "plain", "reckonable"]
+__all__ = ["SEED", "Measure", "UnknownLabel", "check_axes", "from_record", "plain", "reckonable", "same_label"]
 
 SEED = "seed"
 """The axis over which a value has a spread."""
@@ -140,7 +140,7 @@ class Measure:
     def _find(self, axis: str, labels: np.ndarray, label: Any) -> int:
         if plain(label) != plain(label):
             raise AsrunError(f"{self.text} is chosen by {axis}={label}, which is no label")
-        hits = [at for at, each in enumerate(labels) if _same(each, label)]
+        hits = [at for at, each in enumerate(labels) if same_label(each, label)]
         if not hits:
             raise UnknownLabel(
                 f"{self.text} has no {axis}={label}", remedy=f"it has: {', '.join(_label(each) for each in labels)}"
@@ -177,7 +177,8 @@ def plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
-def _same(left: Any, right: Any) -> bool:
+def same_label(left: Any, right: Any) -> bool:
+    """Whether two labels choose the same: words and whole numbers as they are, other numbers to nine digits."""
     left, right = plain(left), plain(right)
     if isinstance(left, int) and isinstance(right, int):
         return left == right

@@ -57,6 +57,8 @@ class Snippet:
     source: str = field(repr=False)
     plots: bool = True
     """Whether it has a `plot`."""
+    rounding: dict[str, float] = field(default_factory=dict)
+    """Values that are sizes of rounding errors, and the factor within which another machine's may lie."""
 
 
 @dataclass(frozen=True, order=True)

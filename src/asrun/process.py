@@ -49,9 +49,9 @@ class Limits:
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-def environment(device: str, threads: int | None = None) -> dict[str, str]:
+def environment(device: str, threads: int | None = None, hash_seed: int = 0) -> dict[str, str]:
     """Return the environment of the child process: the same drawing and hashing everywhere, and GPUs only on cuda."""
-    given = os.environ | given_to_all(device)
+    given = os.environ | given_to_all(device) | {"PYTHONHASHSEED": str(hash_seed)}
     return given | dict.fromkeys(_THREADS, str(threads)) if threads else given
 
 
@@ -63,6 +63,7 @@ def start(
     listener: Listener,
     request: dict[str, Any],
     limits: Limits,
+    hash_seed: int = 0,
 ) -> tuple[str, dict[str, Any]]:
     """Start the child process, follow it to its end, and return what it printed and its report.
 
@@ -87,7 +88,7 @@ def start(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=project.root,
-            env=environment(run.device, limits.threads) | {MARK: out.name},
+            env=environment(run.device, limits.threads, hash_seed) | {MARK: out.name},
             start_new_session=True,
         )
     except OSError as error:

@@ -6,7 +6,8 @@ Installed with asrun and active in any project whose mkdocs.yml has the asrun pl
     docs/lessons/how-much-dropout.md::line 41: value drop_rate.test_error(drop=0.5)
     docs/lessons/how-much-dropout.md::line 12: link ../about/records.md
     docs/about/laboratory.md::its Python examples run
-    snippets/drop_rate.py::runs at scale quick
+    snippets/drop_rate.py::reproduces its record at scale quick
+    snippets/drop_rate.py::repeats at scale quick
     docs/labs/turn-the-knob.ipynb::its executed copy is up to date
 """
 
@@ -18,14 +19,21 @@ import pytest
 
 from asrun.context import Context
 from asrun.errors import AsrunError
+from asrun.formats import plural
 from asrun.project import Project, read_project
 from asrun.settings import find_settings
 from asrun.snippet import is_snippet
 from asrun.testing.code import NotebookFile, SnippetFile
 from asrun.testing.pages import PageFile
-from asrun.testing.state import CONTEXT, MODE, SLOW
+from asrun.testing.state import CONTEXT, MODE, REPEAT, SLOW, TOLD
 
-__all__ = ["pytest_addoption", "pytest_collect_file", "pytest_collection_modifyitems", "pytest_configure"]
+__all__ = [
+    "pytest_addoption",
+    "pytest_collect_file",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_terminal_summary",
+]
 
 
 PROJECT = pytest.StashKey[Project | None]()
@@ -44,13 +52,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--asrun-slow", action="store_true", help="run snippets and notebooks that take long, too (marked asrun_slow)"
     )
+    group.addoption(
+        "--asrun-repeat",
+        action="store_true",
+        help="run snippets twice, too, and compare every bit: finds what no seed decides (marked asrun_repeat)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the mark of long runs."""
     config.addinivalue_line("markers", "asrun_slow: runs a snippet or a notebook that takes long; see --asrun-slow")
+    config.addinivalue_line("markers", "asrun_repeat: runs a snippet twice and compares every bit; see --asrun-repeat")
     config.stash[MODE] = config.getoption("--asrun")
     config.stash[PROJECT] = _project(config)
+    named = any("::repeats at scale" in argument for argument in config.args)
+    config.stash[REPEAT] = config.getoption("--asrun-repeat") or named or "asrun_repeat" in _marks(config)
+
+
+def _marks(config: pytest.Config) -> str:
+    return config.getoption("-m") or ""
 
 
 def _project(config: pytest.Config) -> Project | None:
@@ -94,9 +114,19 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave long runs out, unless they are asked for."""
-    if config.getoption("--asrun-slow") or "asrun_slow" in (config.getoption("-m") or ""):
+    if config.getoption("--asrun-slow") or "asrun_slow" in _marks(config):
         return
     left_out = [item for item in items if item.get_closest_marker(SLOW)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell in a line each which snippets return something else where nobody looks: that is no failure."""
+    reports = [report for report in terminalreporter.stats.get("passed", []) if report.when == "call"]
+    for report in reports:
+        told = next((text for title, text in report.sections if TOLD in title), "")
+        if told:
+            count = plural(len(told.split("\n")), "value")
+            terminalreporter.write_line(f"{report.nodeid}: {count} that nobody cites differ: pytest -rP tells which")

@@ -133,7 +133,14 @@ def _answer(file: Path, run: RunName) -> Any:
 
 
 def run_snippet(
-    project: Project, snippet: Snippet, scale: str, device: str, listener: Listener, *, at_once: int = 1
+    project: Project,
+    snippet: Snippet,
+    scale: str,
+    device: str,
+    listener: Listener,
+    *,
+    at_once: int = 1,
+    hash_seed: int = 0,
 ) -> Record:
     """Run a snippet at one scale, and return its record: not stored yet, and without figures (see `redraw`).
 
@@ -144,6 +151,7 @@ def run_snippet(
         device: On which device class.
         listener: Hears what is printed.
         at_once: How many runs go on at the same time.
+        hash_seed: What Python's hashes start from, and with them the order of sets: 0 for whatever is recorded.
 
     Raises:
         AsrunError: when it raises, does not end, or returns what cannot be recorded.
@@ -155,7 +163,7 @@ def run_snippet(
     with _scratch(run) as out, _own_gpu(device, listener):
         request = {"do": "run", "parameters": snippet.scales[scale]}
         allowed = limits(snippet, scale, project, at_once=at_once)
-        printed, report = start(project, snippet, run, out, listener, request, allowed)
+        printed, report = start(project, snippet, run, out, listener, request, allowed, hash_seed)
         values = codec.decode(*_answer(out / "values.json", run))
     if report["device_class"] != device:
         raise AsrunError(

@@ -15,6 +15,7 @@ from asrun.errors import AsrunError, did_you_mean
 from asrun.model import Snippet, Where
 from asrun.needs import check_needs
 from asrun.project import Project
+from asrun.rounding import check_rounding
 
 __all__ = [
     "Survey", "by_preference", "cheapest_scale", "find_snippet", "is_snippet", "list_snippets", "section", "survey",
@@ -203,6 +204,8 @@ def _read_contract(path: Path, shown: str) -> Snippet | None:
         scales[scale] = {name: _parameter(value, f"{scale}: {name}", shown) for name, value in parameters.items()}
     needs = _literal(tree, "NEEDS", shown)
     check_needs(needs, Where(shown, 1))
+    rounding = _literal(tree, "ROUNDING", shown)
+    check_rounding(rounding, Where(shown, 1))
     return Snippet(
         name=path.stem,
         path=path,
@@ -211,6 +214,7 @@ def _read_contract(path: Path, shown: str) -> Snippet | None:
         needs=needs or {},
         source=source,
         plots="plot" in functions,
+        rounding=rounding or {},
     )
 
 

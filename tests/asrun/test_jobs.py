@@ -16,7 +16,7 @@ import pytest
 from asrun import runner
 from asrun.model import Snippet
 from asrun.process import environment
-from harness import ANSWER, Site
+from harness import ANSWER, Site, eventually
 
 SLEEPS = '''\
 """How long does it sleep?"""
@@ -198,14 +198,12 @@ def test_a_run_whose_asrun_was_killed_ends_and_leaves_no_folder_behind(tmp_path,
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
-    site = Site({"snippets/slow.py": SLEEPS % 60}, tmp_path / "project")
+    begun = f"from pathlib import Path\n\n    Path({str(tmp_path / 'begun')!r}).touch()\n    began = time.time()"
+    site = Site({"snippets/slow.py": (SLEEPS % 60).replace("began = time.time()", begun)}, tmp_path / "project")
     process = site.start("run", "slow")
-    until = time.monotonic() + 60
-    while not (children := psutil.Process(process.pid).children(recursive=True)) and time.monotonic() < until:
-        time.sleep(0.05)
-    while not list(scratch.glob("asrun-*/request.json")) and time.monotonic() < until:
-        time.sleep(0.05)
-    time.sleep(1.0)  # long enough for the child to have taken hold of its end of the pipe
+    # A snippet that has begun is one whose process has taken hold of its end of the pipe.
+    assert eventually((tmp_path / "begun").exists, 60)
+    children = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.communicate(timeout=30)
     _, alive = psutil.wait_procs(children, timeout=15)

@@ -6,6 +6,9 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
+
+from harness import provenance
 
 PAGE = """\
 # A coin
@@ -64,7 +67,7 @@ def test_a_value_that_no_sentence_uses_may_be_damaged_without_blaming_one(site):
     assert check(made, "docs")[0] == 0
     code, told = check(made, "snippets")
     assert code == 1
-    assert "other numbers for flips than its record" in told
+    assert "flips in snippets/records/coin/quick-cpu.json was changed by hand" in told
 
 
 def test_a_claim_that_does_not_hold_shows_both_sides(site):
@@ -131,7 +134,7 @@ def test_a_snippet_that_no_longer_runs_is_red(site):
     made.edit("snippets/coin.py", "0.5 + seed", "1 / 0 + seed")
     code, told = check(made, "snippets", "-v")
     assert code == 1
-    assert "snippets/coin.py::runs at scale quick FAILED" in told
+    assert "snippets/coin.py::reproduces its record at scale quick FAILED" in told
     assert "ZeroDivisionError" in told
 
 
@@ -154,8 +157,42 @@ def test_update_makes_what_is_not_up_to_date(site):
 
 def test_a_long_run_is_left_out_unless_it_is_asked_for(site):
     made = project(site)
-    seconds = json.loads(made.read("snippets/records/coin/quick-cpu.json"))["provenance"]["seconds"]
-    made.edit("snippets/records/coin/quick-cpu.json", f'"seconds": {seconds}', '"seconds": 99.0')
+    values = {"heads": [0.5, 0.51, 0.52, 0.53, 0.54], "flips": 100, "axes": {"heads": ["seed"]}}
+    made.put("coin", values, provenance=replace(provenance(), seconds=99.0))
     assert "1 deselected" in check(made, "snippets")[1]
     assert "1 passed" in check(made, "snippets", "--asrun-slow")[1]
     assert "1 passed" in check(made, "snippets", "-m", "asrun_slow")[1]
+
+
+def test_a_run_that_says_something_else_on_a_page_is_red_at_the_line_of_the_page(site):
+    made = project(site)
+    # The record stays as it is, and fresh: what the run reads decides no freshness.
+    made.edit("snippets/coin.py", "0.5 + seed / 100", "0.5 + seed / 100 - 0.2")
+    made.put("coin", {"heads": [0.5, 0.51, 0.52, 0.53, 0.54], "flips": 100, "axes": {"heads": ["seed"]}})
+    code, told = check(made, "snippets", "-v")
+    assert code == 1
+    assert "snippets/coin.py::reproduces its record at scale quick FAILED" in told
+    assert "docs/index.md:5: with the numbers of this run, this claim does not hold" in told
+    assert "docs/index.md:3:9: value coin.heads reads 0.32 ± 0.02 in place of 0.52 ± 0.02" in told
+
+
+def test_what_nobody_cites_is_told_and_no_failure(site):
+    made = project(site)
+    made.edit("snippets/coin.py", '"flips": 100', '"flips": 100, "luck": 0.25')
+    values = {"heads": [0.5, 0.51, 0.52, 0.53, 0.54], "flips": 100, "luck": 0.5, "axes": {"heads": ["seed"]}}
+    made.put("coin", values)
+    code, told = check(made, "snippets", "-rP")
+    assert code == 0, told
+    assert "reproduces its record at scale quick: 1 value that nobody cites differ" in told
+    assert "luck: luck, 0.5 → 0.25" in told
+
+
+def test_runs_are_repeated_where_that_is_asked_for(site):
+    made = site({"snippets/coin.py": COIN.replace("0.5 + seed / 100", "__import__('random').random()")})
+    # Without a record there is nothing to reproduce, and how long a run takes is not known.
+    told = check(made, "snippets", "--asrun-slow", "--collect-only", "-q")[1]
+    assert "snippets/coin.py::runs at scale quick" in told and "repeats" not in told
+    code, told = check(made, "snippets/coin.py::repeats at scale quick", "-v", "-m", "asrun_repeat and asrun_slow")
+    assert code == 1
+    assert "snippets/coin.py::repeats at scale quick FAILED" in told
+    assert "snippets/coin.py: coin (quick, cpu) does not repeat: two runs, just now, differ in heads" in told

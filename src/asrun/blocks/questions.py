@@ -9,12 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from asrun.blocks.grounds import GroundedBlock
 from asrun.blocks.items import Item, read_items
+from asrun.citation import Shown
 from asrun.curve import Curve, Published, read_curve, read_published, read_range
 from asrun.elements import GRID, citation, element
 from asrun.errors import AsrunError, quoted
 from asrun.formats import format_number
+from asrun.measure import Measure
 from asrun.positions import strip_marks
 from asrun.quiz import Draw, Tolerance, compute_cases, mentioned, shuffled, write_number
 
@@ -166,6 +170,9 @@ def ask_number(block: GroundedBlock, made: etree.Element, draws: Sequence[Draw])
     tolerance = Tolerance.read(block.options["tolerance"])
     said = _wrong(block)
     cases, found = compute_cases(draws, answer, list(said), tolerance, block.evaluate)
+    for case in cases:
+        numbers = (case.answer, *case.wrong)
+        block.cited.shown += [Shown(Measure(np.asarray(each)), within=case.tolerance) for each in numbers]
     unit = strip_marks(block.words("unit"))
     after = f" {unit}" if unit else ""
     first = cases[0]
@@ -226,6 +233,8 @@ def ask_curve(block: GroundedBlock, made: etree.Element, draws: Sequence[Draw]) 
     """
     found = block.evaluate(block.expression("of"))
     curve = read_curve(found.result)
+    points = range(len(found.result.labels[curve.axis]))
+    block.cited.shown += [Shown(found.result.take(curve.axis, at)) for at in points]
     evaluations, published = [found], None
     if block.options["published"] is not None:
         evaluations.append(block.evaluate(block.expression("published")))

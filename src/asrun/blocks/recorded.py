@@ -7,6 +7,7 @@ import xml.etree.ElementTree as etree
 from pymdownx.blocks.block import type_string_in
 
 from asrun.blocks.base import AsrunBlock
+from asrun.citation import Shown
 from asrun.elements import element, provenance, stale_note
 from asrun.errors import AsrunError
 from asrun.store import PRINTED
@@ -64,6 +65,7 @@ class OutputBlock(AsrunBlock):
             raise AsrunError(
                 f"{record.run} printed nothing", remedy="print what the page should show, or take this block out"
             )
+        self.cited.shown.append(Shown(record.output))
         made.set("class", "asrun-output")
         etree.SubElement(made, "pre", {"tabindex": "0"}).append(element("code", as_shown(record.output)))
         made.append(provenance(record, self.page.context.condition(record), self.page.links))

@@ -10,6 +10,7 @@ import numpy as np
 from pymdownx.blocks.block import type_any, type_string
 
 from asrun.blocks.base import AsrunBlock
+from asrun.citation import Shown
 from asrun.elements import GRID, element, provenance, stale_note
 from asrun.errors import AsrunError, quoted
 from asrun.formats import format_measure
@@ -145,6 +146,7 @@ class TableBlock(AsrunBlock):
         return result
 
     def written(self, value: Measure, spec: str = "") -> str:
+        self.cited.shown.append(Shown(value, spec or self.options["format"]))
         return format_measure(value, spec or self.options["format"])
 
 

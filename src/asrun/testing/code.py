@@ -1,118 +1,117 @@
-"""Snippets and notebooks as tests: they still run, and return what their records have."""
+"""Snippets and notebooks as tests: they still run, and say what their records say."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-import numpy as np
 import pytest
 
-from asrun import build, freshness, notebook, runner
-from asrun.errors import AsrunError
+from asrun import build, freshness, notebook, reproduction, runner
+from asrun import pages as reading
+from asrun.context import Context
+from asrun.errors import AsrunError, Problems
 from asrun.model import Record, RunName, Snippet, State, Where
-from asrun.snippet import find_snippet
-from asrun.testing.state import CONTEXT, MODE, SLOW, AsrunItem
+from asrun.repetition import check_repeats
+from asrun.snippet import cheapest_scale, find_snippet
+from asrun.testing.state import CONTEXT, MODE, REPEAT, SLOW, TOLD, AsrunItem, read_all
 
-__all__ = ["NotebookFile", "NotebookItem", "SnippetFile", "SnippetItem"]
+__all__ = ["NotebookFile", "NotebookItem", "RepeatItem", "SnippetFile", "SnippetItem", "UnreadableItem"]
 
 CHEAP = 5.0
 """Snippets whose last run took at most so many seconds are run by every test session."""
 
 
 class SnippetFile(pytest.File):
-    """A snippet: a file of one test, at its smallest scale."""
+    """A snippet, at its smallest scale: it reproduces its record, and where that is asked for, it repeats."""
 
     def collect(self) -> Iterator[pytest.Item]:
         context = self.config.stash[CONTEXT]
         try:
             snippet = find_snippet(self.path.stem, context.project)
         except AsrunError as error:
-            yield SnippetItem.from_parent(self, name="can be read", snippet=None, scale="", error=error)
+            yield UnreadableItem.from_parent(self, name="can be read", error=error)
             return
-        scales = [scale for scale in reversed(context.project.scales) if scale in snippet.scales]
-        scale = scales[0] if scales else next(iter(snippet.scales))
-        item = SnippetItem.from_parent(self, name=f"runs at scale {scale}", snippet=snippet, scale=scale, error=None)
+        scale = cheapest_scale(snippet, context.project)
         try:
-            known = context.store.get(item.run_name)
+            known = context.store.get(RunName(snippet.name, scale, "cpu"))
         except AsrunError as error:
-            item.error = error
-            yield item
+            yield UnreadableItem.from_parent(self, name="its record can be read", error=error)
             return
-        if known is None or known.provenance.seconds > CHEAP:
-            item.add_marker(getattr(pytest.mark, SLOW))
-        yield item
+        name = f"reproduces its record at scale {scale}" if known else f"runs at scale {scale}"
+        items: list[SnippetItem] = [SnippetItem.from_parent(self, name=name, snippet=snippet, scale=scale)]
+        if self.config.stash[REPEAT]:
+            repeats = RepeatItem.from_parent(self, name=f"repeats at scale {scale}", snippet=snippet, scale=scale)
+            repeats.add_marker(pytest.mark.asrun_repeat)
+            items.append(repeats)
+        for item in items:
+            if known is None or known.provenance.seconds > CHEAP:
+                item.add_marker(getattr(pytest.mark, SLOW))
+        yield from items
+
+
+class UnreadableItem(AsrunItem):
+    """A snippet, or a record of it, that cannot be read."""
+
+    def __init__(self, *, error: AsrunError, **arguments: object):
+        super().__init__(**arguments)  # type: ignore[arg-type]
+        self.error, self.where = error, Where(self.config.stash[CONTEXT].project.relative(self.path))
+
+    def runtest(self) -> None:
+        raise self.error
 
 
 class SnippetItem(AsrunItem):
-    """Runs a snippet and draws its figures; the committed record is left alone, unless records are to be updated."""
+    """Runs a snippet, draws its figures, and holds both against its record; see `asrun.reproduction`.
 
-    def __init__(self, *, snippet: Snippet | None, scale: str, error: AsrunError | None, **arguments: object):
+    The committed record is left alone, unless records are to be updated.
+    """
+
+    def __init__(self, *, snippet: Snippet, scale: str, **arguments: object):
         super().__init__(**arguments)  # type: ignore[arg-type]
-        self.snippet, self.scale, self.error = snippet, scale, error
+        self.snippet, self.run_name = snippet, RunName(snippet.name, scale, "cpu")
         self.where = Where(self.config.stash[CONTEXT].project.relative(self.path))
 
-    @property
-    def run_name(self) -> RunName:
-        return RunName(self.path.stem, self.scale, "cpu")
-
     def runtest(self) -> None:
-        if self.error or not self.snippet:
-            raise self.error or AsrunError("this snippet cannot be read")
-        context = self.config.stash[CONTEXT]
-        known = context.store.get(self.run_name)
+        context, run = self.config.stash[CONTEXT], self.run_name
+        known = context.store.get(run)
         if self.config.stash[MODE] == "update":
-            stale = (
-                known is None
-                or freshness.record_condition(context.project, self.snippet, known).state is not State.FRESH
-            )
-            if stale:
-                build.make_record(context.project, context.store, self.snippet, self.scale, "cpu", _silence)
+            if known is None or not self.is_fresh(context, known):
+                build.make_record(context.project, context.store, self.snippet, run.scale, run.device, _silence)
             return
-        made = runner.run_snippet(context.project, self.snippet, self.scale, "cpu", lambda text: None)
+        made = runner.run_snippet(context.project, self.snippet, run.scale, run.device, lambda text: None)
         if self.snippet.plots:
             made = runner.redraw(context.project, self.snippet, made, lambda text: None)
-        if known and (wrong := _differences(known, made)):
-            raise AsrunError(
-                f"{self.run_name} returns {wrong}",
-                where=self.where,
-                remedy=f"make its record anew: asrun run {self.snippet.name} --scale {self.scale} --rerun",
-            )
+        if known:
+            self.hold(context, known, made)
+
+    def hold(self, context: Context, known: Record, made: Record) -> None:
+        """Hold a run against the record, and all that pages say of it."""
+        if self.is_fresh(context, known):
+            pages = read_all(self.config)
+        else:
+            # What pages say of a record that is not up to date is an error everywhere else.
+            context = Context(context.project, allow_stale=True, store=context.store, read=context.sources)
+            pages = reading.read_all(context)
+        verdict = reproduction.compare(context, self.snippet, known, made, pages)
+        if verdict.told:
+            self.add_report_section("call", TOLD, "\n".join(verdict.told))
+        if verdict.wrong:
+            raise verdict.wrong[0] if len(verdict.wrong) == 1 else Problems(verdict.wrong)
+
+    def is_fresh(self, context: Context, known: Record) -> bool:
+        return freshness.record_condition(context.project, self.snippet, known).state is State.FRESH
+
+
+class RepeatItem(SnippetItem):
+    """Runs a snippet twice, and compares every bit; see `asrun.repetition`."""
+
+    def runtest(self) -> None:
+        project, run = self.config.stash[CONTEXT].project, self.run_name
+        check_repeats(project, self.snippet, run.scale, run.device, lambda text: None)
 
 
 def _silence(name: str, text: str) -> None:
     pass
-
-
-def _differences(known: Record, made: Record) -> str:
-    """Say in what a run differs from its record: other names, other shapes; other numbers where all else is the same.
-
-    Numbers may differ in the last digits between machines, and grow apart in a training; they are held against the
-    record only where processor and versions are those of the record.
-    """
-    for what, before, now in (("values", known.values, made.values), ("figures", known.figures, made.figures)):
-        if set(before) != set(now):
-            named = ", ".join(sorted(set(before) ^ set(now)))
-            return f"other {what} than its record: {named}"
-    there, here = known.provenance, made.provenance
-    same = (there.device, there.versions) == (here.device, here.versions)
-    for name, before in known.values.items():
-        now = made.values[name]
-        if np.shape(before) != np.shape(now) if isinstance(before, np.ndarray) else type(before) is not type(now):
-            return f"{name} in another shape than its record"
-        if same and not _equal(before, now):
-            return f"other numbers for {name} than its record, on the same kind of machine with the same versions"
-    return ""
-
-
-def _equal(before: Any, now: Any) -> bool:
-    if isinstance(before, dict):
-        return set(before) == set(now) and all(_equal(before[name], now[name]) for name in before)
-    if isinstance(before, np.ndarray) and before.dtype.kind in "fc":
-        return bool(np.allclose(before, now, rtol=1e-6, atol=1e-12, equal_nan=True))
-    if isinstance(before, float):
-        return bool(np.isclose(before, now, rtol=1e-6, atol=1e-12, equal_nan=True))
-    return bool(np.array_equal(before, now))
 
 
 class NotebookFile(pytest.File):

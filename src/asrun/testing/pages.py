@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,12 +10,10 @@ from asrun import examples, links
 from asrun.citation import Citation
 from asrun.errors import AsrunError
 from asrun.model import Where
-from asrun.pages import Read, read_deck, read_page
-from asrun.testing.state import CONTEXT, AsrunItem
+from asrun.testing.state import CONTEXT, AsrunItem, read
 
 __all__ = ["CitationItem", "ExamplesItem", "LinkItem", "PageFile"]
 
-_READ = pytest.StashKey[dict[Path, Read]]()
 _ANCHORS = pytest.StashKey[links.Anchors]()
 
 
@@ -24,41 +21,33 @@ class PageFile(pytest.File):
     """A page or a deck."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        read = self.read(self.path)
-        if read.error:
-            yield CitationItem.from_parent(self, name="can be read", cited=None, error=read.error)
+        found = read(self.config, self.path)
+        if found.error:
+            yield CitationItem.from_parent(self, name="can be read", cited=None, error=found.error)
         names = _Names()
-        for cited in read.citations:
+        for cited in found.citations:
             name = cited.text if cited.kind == "claim" else f"line {cited.where.line}: {cited.kind} {cited.text}"
             yield CitationItem.from_parent(self, name=names(name), cited=cited, error=cited.error)
         text = self.path.read_text("utf-8")
-        for link in links.links_of(read.html):
+        for link in links.links_of(found.html):
             # What the page's author wrote; what asrun and the host add leads where they made it lead.
             if not link.leaves and link.target in text:
                 line = text[: text.index(link.target)].count("\n") + 1
                 yield LinkItem.from_parent(self, name=names(f"line {line}: link {link.target}"), link=link, line=line)
-        if found := examples.examples(text.split("\n")):
-            yield ExamplesItem.from_parent(self, name="its Python examples run", line=found[0][0])
+        if marked := examples.examples(text.split("\n")):
+            yield ExamplesItem.from_parent(self, name="its Python examples run", line=marked[0][0])
 
     @property
     def is_deck(self) -> bool:
         return not self.path.is_relative_to(self.config.stash[CONTEXT].project.docs)
-
-    def read(self, path: Path) -> Read:
-        """Read a page once, whoever asks."""
-        context = self.config.stash[CONTEXT]
-        known = self.config.stash.setdefault(_READ, {})
-        if path not in known:
-            reader = read_page if path.is_relative_to(context.project.docs) else read_deck
-            known[path] = reader(path, context)
-        return known[path]
 
     def anchors(self) -> links.Anchors:
         """Return the places that links may lead to: reads every page, once for all tests."""
         if _ANCHORS not in self.config.stash:
             project = self.config.stash[CONTEXT].project
             pages = {
-                path.relative_to(project.docs).as_posix(): self.read(path).html for path in project.docs.rglob("*.md")
+                path.relative_to(project.docs).as_posix(): read(self.config, path).html
+                for path in project.docs.rglob("*.md")
             }
             self.config.stash[_ANCHORS] = links.Anchors(project, pages)
         return self.config.stash[_ANCHORS]

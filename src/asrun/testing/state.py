@@ -8,13 +8,35 @@ import pytest
 
 from asrun.context import Context
 from asrun.model import Where
+from asrun.pages import Read, read_deck, read_page
 
-__all__ = ["CONTEXT", "MODE", "SLOW", "AsrunItem"]
+__all__ = ["CONTEXT", "MODE", "REPEAT", "SLOW", "TOLD", "AsrunItem", "read", "read_all"]
 
 CONTEXT = pytest.StashKey[Context]()
 MODE = pytest.StashKey[str]()
 """`check` or `update`."""
+REPEAT = pytest.StashKey[bool]()
+"""Whether snippets are run twice, to see whether they repeat."""
 SLOW = "asrun_slow"
+TOLD = "differs from the record, and nobody cites it"
+"""Heads the section of a report that tells what is no failure."""
+_READ = pytest.StashKey[dict[Path, Read]]()
+
+
+def read(config: pytest.Config, path: Path) -> Read:
+    """Read a page or a deck once, whoever asks."""
+    context = config.stash[CONTEXT]
+    known = config.stash.setdefault(_READ, {})
+    if path not in known:
+        reader = read_page if path.is_relative_to(context.project.docs) else read_deck
+        known[path] = reader(path, context)
+    return known[path]
+
+
+def read_all(config: pytest.Config) -> list[Read]:
+    """Read every page and deck of the project, each once."""
+    project = config.stash[CONTEXT].project
+    return [read(config, path) for path in (*sorted(project.docs.rglob("*.md")), *project.decks)]
 
 
 class AsrunItem(pytest.Item):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from asrun.errors import AsrunError
 from asrun.expression import Evaluation
 from asrun.model import RunName, Where
 
-__all__ = ["Citation"]
+__all__ = ["Citation", "note_front_matter"]
 
 
 @dataclass
@@ -29,3 +30,8 @@ class Citation:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.kind} {self.text}"
+
+
+def note_front_matter(problems: Iterable[AsrunError]) -> list[Citation]:
+    """Note what is wrong with a page's metadata as what is wrong with its citations is noted."""
+    return [Citation("front matter", "", each.where, each) for each in problems if each.where]

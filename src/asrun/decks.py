@@ -8,13 +8,13 @@ from typing import Any
 
 from pymdownx.emoji import gemoji, to_alt
 
-from asrun.citation import Citation
+from asrun.citation import Citation, note_front_matter
 from asrun.context import Context
 from asrun.deck import Deck, parse_deck
 from asrun.elements import Links
 from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
-from asrun.fences import front_matter_lines
+from asrun.front_matter import read_text
 from asrun.host import make_markdown
 from asrun.prose import numbers_without_source
 from asrun.slides import deck_title, render_deck, write_deck
@@ -67,7 +67,8 @@ def render(path: Path, context: Context, *, strict: bool = True, directory_urls:
     Raises:
         AsrunError: when it is strict, and something on a slide is wrong.
     """
-    shown, text = context.project.relative(path), path.read_text("utf-8")
+    shown = context.project.relative(path)
+    text = read_text(path, shown)
     deck = parse_deck(text, shown)
     lesson = deck.meta.get("lesson")
     links = Links("", "../../", directory_urls)
@@ -84,11 +85,12 @@ def render(path: Path, context: Context, *, strict: bool = True, directory_urls:
         site_root=links.to("index.md"),
         lesson=links.to(f"{lesson}.md") if lesson else None,
     )
-    skip = front_matter_lines(text)
-    numbers = numbers_without_source(context, shown, text.split("\n")[skip:], skip + 1, convert.citations)
-    if strict and numbers:
-        raise Problems(cited.error for cited in numbers if cited.error)
-    return Rendered(deck, html, convert.citations + numbers)
+    lines = text.split("\n")[deck.first_line - 1 :]
+    noted = numbers_without_source(context, shown, lines, deck.first_line, convert.citations)
+    noted += note_front_matter(deck.problems)
+    if strict and noted:
+        raise Problems(cited.error for cited in noted if cited.error)
+    return Rendered(deck, html, convert.citations + noted)
 
 
 def write(rendered: Rendered, folder: Path, context: Context) -> None:

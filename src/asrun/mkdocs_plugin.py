@@ -22,12 +22,13 @@ from mkdocs.structure.toc import AnchorLink
 from mkdocs.utils import get_relative_url
 
 from asrun import browser, decks, mathfont, notebook, pdf, slides
+from asrun.citation import Citation, note_front_matter
 from asrun.context import Context
 from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of, pdf_names
 from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
-from asrun.fences import front_matter_lines
-from asrun.pages import Read
+from asrun.front_matter import Parted, part_page
+from asrun.pages import SUFFIXES, Read, read_page
 from asrun.project import OPTIONS, read_project
 from asrun.slide_texts import slide_texts
 
@@ -136,21 +137,21 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
 
     def on_page_markdown(self, markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> None:
         path = self.project.docs / page.file.src_uri
-        text = path.read_text("utf-8") if path.is_file() and path.suffix == ".md" else ""
-        # MkDocs hands pages over without their front matter, and without blank lines before and after.
-        skip = front_matter_lines(text)
-        rest = text.split("\n")[skip:]
-        skip += next((at for at, line in enumerate(rest) if line.strip()), 0)
-        self.extension.setConfig("page", self.project.relative(path))
-        self.extension.setConfig("first_line", skip + 1)
+        shown, is_page = self.project.relative(path), path.suffix in SUFFIXES
+        self.parted = part_page(page.file.content_string, shown) if is_page else Parted("")
+        self.extension.setConfig("page", shown)
+        self.extension.setConfig("first_line", self.parted.first_line)
 
     def on_page_content(self, html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str | None:
         if page.file.src_uri.endswith(".ipynb"):
             return download_link(page.file.name) + html
-        if not page.file.src_uri.endswith(".md"):
+        path = self.project.docs / page.file.src_uri
+        if path.suffix not in SUFFIXES:
             return None
         cited = self.extension.page
-        if (path := self.project.docs / page.file.src_uri).is_file():
+        cited.citations += note_front_matter(self.parted.problems)
+        if path.is_file():
+            self._compare(path)
             self.read.append(Read(path, cited.citations))
         self.problems += cited.problems
         if self.previewing:
@@ -158,6 +159,28 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
                 log.warning(str(problem))
         records = files.get_file_from_path(RECORDS_PAGE)
         return html + made_of(cited.citations, get_relative_url(records.url, page.url) if records else None)
+
+    def _compare(self, path: Path) -> None:
+        """See that MkDocs and `asrun check` read the same page, where something else had its hands on the text."""
+        cited = self.extension.page
+        if cited.lines == self.parted.text.split("\n") and not cited.includes:
+            return
+        expected = read_page(path, self.context).citations
+        if [each.kind for each in expected] == [each.kind for each in cited.citations]:
+            return
+        cited.citations.append(
+            Citation(
+                "page",
+                "",
+                (where := cited.where(None)),
+                AsrunError(
+                    f"`asrun check` finds {len(expected)} values, claims and citations on this page, and MkDocs "
+                    f"{len(cited.citations)}: a hook or another plugin changes its text",
+                    where=where,
+                    remedy="let it leave {{ … }}, [@…] and /// alone, or write them in the page itself",
+                ),
+            )
+        )
 
     def on_env(self, env: Any, *, config: MkDocsConfig, files: Files) -> None:
         # All pages are converted, and none is rendered: nothing has to be when something is wrong.

@@ -11,7 +11,7 @@ from asrun import examples, links
 from asrun.citation import Citation
 from asrun.errors import AsrunError
 from asrun.model import Where
-from asrun.pages import Read, read_deck, read_page
+from asrun.pages import Read, list_pages, read_deck, read_page
 from asrun.testing.state import CONTEXT, AsrunItem
 
 __all__ = ["CitationItem", "ExamplesItem", "LinkItem", "PageFile"]
@@ -31,7 +31,8 @@ class PageFile(pytest.File):
         for cited in read.citations:
             name = cited.text if cited.kind == "claim" else f"line {cited.where.line}: {cited.kind} {cited.text}"
             yield CitationItem.from_parent(self, name=names(name), cited=cited, error=cited.error)
-        text = self.path.read_text("utf-8")
+        # What cannot be decoded is a problem of the page, told above.
+        text = self.path.read_text("utf-8-sig", errors="replace")
         for link in links.links_of(read.html):
             # What the page's author wrote; what asrun and the host add leads where they made it lead.
             if not link.leaves and link.target in text:
@@ -57,9 +58,7 @@ class PageFile(pytest.File):
         """Return the places that links may lead to: reads every page, once for all tests."""
         if _ANCHORS not in self.config.stash:
             project = self.config.stash[CONTEXT].project
-            pages = {
-                path.relative_to(project.docs).as_posix(): self.read(path).html for path in project.docs.rglob("*.md")
-            }
+            pages = {path.relative_to(project.docs).as_posix(): self.read(path).html for path in list_pages(project)}
             self.config.stash[_ANCHORS] = links.Anchors(project, pages)
         return self.config.stash[_ANCHORS]
 

@@ -6,12 +6,13 @@ import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from asrun.comments import find_comments
 from asrun.errors import AsrunError
 from asrun.fences import end_of_fence, opened_fence
 from asrun.model import Where
 from asrun.positions import is_ours
 
-__all__ = ["doubtful_fences", "lost_options"]
+__all__ = ["doubtful_comments", "doubtful_fences", "lost_options"]
 
 _OPTION = re.compile(r"(?P<indent>\W*)(?P<name>[A-Za-z_]+)[ \t]*[:=\uff1a](?:\s|$)")
 
@@ -61,6 +62,19 @@ def _meant(found: re.Match[str], options: Collection[str], direct: bool) -> str:
     # A mistyped name is one only where it is indented, or else a caption could not begin with a word and a colon.
     near = difflib.get_close_matches(written, options, n=1, cutoff=0.75) if found["indent"] else []
     return near[0] if near else ""
+
+
+def doubtful_comments(path: str, lines: Sequence[str], numbers: Sequence[int]) -> Iterator[AsrunError]:
+    """Find comments that hide something of ours and run on to the end of another."""
+    for each in find_comments(lines):
+        inside = [*lines[each.line : each.last], lines[each.last][: each.end]]
+        inside[0] = inside[0][each.column + len("<!--") :]
+        if any(map(is_ours, inside)) and "<!--" in "\n".join(inside):
+            yield AsrunError(
+                "this comment is open still where another begins, and hides what is between",
+                where=Where(path, numbers[each.line]),
+                remedy="close it with -->",
+            )
 
 
 def doubtful_fences(path: str, lines: Sequence[str], numbers: Sequence[int]) -> Iterator[AsrunError]:

@@ -16,6 +16,7 @@ from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
 from asrun.front_matter import read_text
 from asrun.host import make_markdown
+from asrun.model import Where
 from asrun.prose import numbers_without_source
 from asrun.slides import deck_title, render_deck, write_deck
 
@@ -75,7 +76,8 @@ def render(path: Path, context: Context, *, strict: bool = True, directory_urls:
     convert = Converter(context, deck, links, strict=strict)
     if lesson and not (context.project.docs / f"{lesson}.md").is_file():
         raise AsrunError(
-            f"{shown} belongs to the lesson {lesson}, which does not exist",
+            f"this deck belongs to the lesson {lesson}, which does not exist",
+            where=Where(shown, 1),
             remedy=f"its front matter names a page under {context.project.relative(context.project.docs)}, without .md",
         )
     html = render_deck(

@@ -19,6 +19,7 @@ from asrun.blocks.base import UNREADABLE
 from asrun.blocks.vocabulary import BLOCKS
 from asrun.context import Context
 from asrun.elements import Links
+from asrun.guard import guarded
 from asrun.inlines import CitationInline, Guard, LinksInLinks, ValueInline
 from asrun.marking import FencePreprocessor, IndentedCode, LastPostprocessor, LinePreprocessor, MarkPreprocessor, Parsed
 from asrun.mathml import MathExtension
@@ -76,10 +77,11 @@ class AsrunExtension(BlocksExtension):
         for block in BLOCKS:
             block_mgr.register(block, {"extension": self})
         self.math.extendMarkdown(md)
-        guarded = Guard(md, self, md.treeprocessors["asrun-math"])
+        formulas = Guard(md, self, md.treeprocessors["asrun-math"])
         md.treeprocessors.deregister("asrun-math")
-        md.treeprocessors.register(guarded, "asrun-math", 15)
+        md.treeprocessors.register(formulas, "asrun-math", 15)
         md.treeprocessors.register(LinksInLinks(md), "asrun-links", 14)
+        setattr(md, "convert", guarded(md.convert, self))  # noqa: B010 - a method that is ours for this one instance
 
     def reset(self) -> None:
         """Start a new page."""

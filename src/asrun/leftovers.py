@@ -28,8 +28,7 @@ _EXPLAINED: Mapping[str, tuple[str, str, str]] = {
     "apart": (_VALUE, "these two braces do not stand side by side", _BRACES + _CODE),
     "work": (_WORK, "this [@ … ] was not understood", "write [@key], [@key, p. 3] or [@one; @two]"),
     "far": (_WORK, "this is no citation: something stands between [ and @", "write [@key]" + _CODE),
-    "bare": (_WORK, "this work is not cited: it does not stand between [ and ]", "write [@key]" + _CODE),
-    "unsigned": (_WORK, "this work is not cited: it has no @", "write [@key]; as words, in other ones"),
+    "word": (_WORK, "this work is not cited: its key does not stand between [@ and ]", "write [@key]" + _CODE),
     "block": ("block", "a block cannot stand here", "write /// name | … on a line of its own, with three slashes"),
     "end": ("block", "this /// ends no block", "a block begins with /// name | … and has as many slashes at its end"),
     "comment": (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import xml.etree.ElementTree as etree
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from markdown import Markdown
@@ -11,7 +12,7 @@ from markdown.postprocessors import Postprocessor
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
-from asrun.almost import doubtful_fences, lost_options
+from asrun.almost import doubtful_comments, doubtful_fences, lost_options
 from asrun.blocks.vocabulary import BLOCKS
 from asrun.comments import without_long_comments
 from asrun.errors import AsrunError, Problems
@@ -57,6 +58,7 @@ class MarkPreprocessor(Preprocessor):
         page.hidden = marked.hidden
         doubts = [*lost_options(page.path, marked.lines, numbers, marked.headers, OPTIONS)]
         doubts += doubtful_fences(page.path, marked.lines, numbers)
+        doubts += doubtful_comments(page.path, lines, numbers)
         for error in doubts:
             page.tell("page", error, error.where.line if error.where else None)
         return marked.lines
@@ -66,7 +68,11 @@ def mark(lines: Sequence[str], numbers: Sequence[int], extension: Any) -> Marked
     """Mark lines of a page, and note on the page what was marked."""
     page = extension.page
     foreign = extension.blocks.blocks.keys() - OURS
-    marked = mark_lines(lines, numbers, foreign, ours=OURS, works=page.context.literature.entries)
+    works: Collection[str] = ()
+    # What is wrong with the literature is told where it is cited.
+    with contextlib.suppress(AsrunError):
+        works = page.context.literature.entries
+    marked = mark_lines(lines, numbers, foreign, ours=OURS, works=works)
     page.headers |= marked.headers
     page.marked |= marked.places
     return marked

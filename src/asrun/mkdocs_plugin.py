@@ -5,6 +5,7 @@ Everything it does is in other modules, which have never heard of MkDocs.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +28,9 @@ from asrun.context import Context
 from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of, pdf_names
 from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
-from asrun.front_matter import Parted, part_page
+from asrun.front_matter import Parted, part_page, read_text
+from asrun.host import ALWAYS
+from asrun.model import Where
 from asrun.pages import SUFFIXES, Read, read_page
 from asrun.project import OPTIONS, read_project
 from asrun.slide_texts import slide_texts
@@ -87,6 +90,11 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
         self.problems: list[AsrunError] = []
         self.decks: dict[str, decks.Rendered] = {}
         self.extension = AsrunExtension(context=self.context, strict=False)
+        # What is code and what is nested in what is the same wherever a page is read.
+        for name, options in ALWAYS.items():
+            if name not in config.markdown_extensions:
+                config.markdown_extensions.append(name)
+                config.mdx_configs[name] = options
         config.markdown_extensions.append(self.extension)
         config.extra_javascript.append("assets/asrun/site.js")
         config.extra_css[:0] = [f"assets/asrun/{name}" for name in STYLES]
@@ -116,9 +124,12 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
                     path, self.context, strict=False, directory_urls=bool(config.use_directory_urls)
                 )
             except AsrunError as error:
-                self.problems.append(error)
+                error.where = error.where or Where(self.project.relative(path))
+                self._tell([error])
+                if self.previewing:
+                    files.append(File.generated(config, f"slides/{path.stem}/index.html", content=_broken(error)))
                 continue
-            self.problems += [cited.error for cited in rendered.citations if cited.error]
+            self._tell(cited.error for cited in rendered.citations if cited.error)
             self.decks[path.stem] = rendered
             self.read.append(Read(path, rendered.citations))
             files.append(File.generated(config, f"slides/{path.stem}/index.html", content=rendered.html))
@@ -135,10 +146,25 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
                 file.abs_src_path = str(copy)
         return files
 
+    def on_page_read_source(self, *, page: Page, config: MkDocsConfig) -> str | None:
+        """Read a page; one that is no text is told, and costs no other."""
+        path = self.project.docs / page.file.src_uri
+        self.source = ""
+        if path.suffix not in SUFFIXES:
+            return None
+        if not path.is_file():
+            self.source = page.file.content_string
+            return None
+        try:
+            self.source = read_text(path, self.project.relative(path))
+        except AsrunError as error:
+            self._tell([error])
+        return self.source
+
     def on_page_markdown(self, markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> None:
         path = self.project.docs / page.file.src_uri
         shown, is_page = self.project.relative(path), path.suffix in SUFFIXES
-        self.parted = part_page(page.file.content_string, shown) if is_page else Parted("")
+        self.parted = part_page(self.source, shown) if is_page else Parted("")
         self.extension.setConfig("page", shown)
         self.extension.setConfig("first_line", self.parted.first_line)
 
@@ -153,12 +179,16 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
         if path.is_file():
             self._compare(path)
             self.read.append(Read(path, cited.citations))
-        self.problems += cited.problems
-        if self.previewing:
-            for problem in cited.problems:
-                log.warning(str(problem))
+        self._tell(cited.problems)
         records = files.get_file_from_path(RECORDS_PAGE)
         return html + made_of(cited.citations, get_relative_url(records.url, page.url) if records else None)
+
+    def _tell(self, problems: Iterable[AsrunError]) -> None:
+        """Note what is wrong; a preview goes on, and says it at once."""
+        for problem in problems:
+            self.problems.append(problem)
+            if self.previewing:
+                log.warning(str(problem))
 
     def _compare(self, path: Path) -> None:
         """See that MkDocs and `asrun check` read the same page, where something else had its hands on the text."""
@@ -222,6 +252,11 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
             if folder.is_dir():
                 server.watch(str(folder))
         return server
+
+
+def _broken(error: AsrunError) -> str:
+    """The page of a deck that cannot be read, in a preview."""
+    return f"<!doctype html><title>This deck cannot be shown</title><pre>{escape(str(error))}</pre>"
 
 
 def _deck_page(rendered: decks.Rendered, url: str) -> Any:

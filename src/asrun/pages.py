@@ -64,7 +64,11 @@ def read_page(path: Path, context: Context) -> Read:
     noted = note_front_matter(parted.problems)
     extension = AsrunExtension(context=context, page=shown, first_line=parted.first_line, strict=False)
     try:
-        html = make_markdown(context.project, extension).convert(parted.text)
+        markdown = make_markdown(context.project, extension)
+    except AsrunError as error:
+        return Read(path, noted, error)
+    try:
+        html = markdown.convert(parted.text)
     except AsrunError as error:
         return Read(path, extension.page.citations + noted, error)
     return Read(path, extension.page.citations + noted, html=html)
@@ -103,6 +107,8 @@ def _read_prose(path: Path, context: Context) -> Read:
 
 def read_all(context: Context, *, without: Collection[Path] = ()) -> list[Read]:
     """Read every page, every deck and other prose, except for those `without` which they are wanted."""
+    # What is wrong with the extensions that mkdocs.yml names is told once.
+    make_markdown(context.project, None)
     pages = [read_page(path, context) for path in list_pages(context.project) if path not in without]
     pages += [read_deck(path, context) for path in context.project.decks if path not in without]
     return pages + read_prose(context, without=without)

@@ -40,10 +40,11 @@ _INLINE = re.compile(
     r"|(?P<closing>\}\})"
     rf"|(?P<apart>\{{{_GAP}+\{{)"
     rf"|(?P<far>\[{_GAP}+@(?=\w))"
-    r"|(?P<bare>(?<![\w.@/])@(?P<key>[\w:-]+(?:\.[\w:-]+)*))"
-    r"|(?P<unsigned>\[(?P<name>[\w:.-]+)(?=[;,\]]))"
+    # A word with a bracket or an @ in it, which may be the key of a work.
+    r"|(?P<word>(?<!\w)(?:(?!\[@)[\w:@\[\].-])*?(?:@|\[(?!@))(?:(?!\[@)[\w:@\[\].-])*)"
     rf"|(?P<block>(?<![\w:/])/{{2,}}{_GAP}*(?P<kind>[a-zA-Z]+){_GAP}*(?=[|¦│｜]|$))"
 )
+_PARTS = re.compile(r"[\[\]@]|[.:]+$")
 _ANY = re.compile(MARK)
 _LEAD = r"(?:[ \t>]|[-*+:][ \t]|\d+[.)][ \t]|\[\^[^\]\s]+\]:)*"
 """What may stand before a header: an indent, quote marks, the mark of a list, of a definition or of a footnote."""
@@ -132,18 +133,16 @@ def _mark_inline(
     if match.start() < begin:
         # The header itself.
         return match[0]
-    if (match["key"] and match["key"] not in works) or (match["name"] and match["name"] not in works):
+    if match["word"] and (_leads(match) or not _is_almost(match["word"], works)):
         return match[0]
     if match["kind"] and match["kind"].lower() not in ours:
-        return match[0]
-    if match["name"] and _leads(match):
         return match[0]
     place = line, match.start() + 1
     mark = _mark(*place)
     if match["work"]:
         marked.places[place] = "work"
         return "[@" + mark + match["work"][2:]
-    kinds = ("closing", "apart", "far", "bare", "unsigned", "block")
+    kinds = ("closing", "apart", "far", "word", "block")
     if kind := next((kind for kind in kinds if match[kind]), ""):
         marked.places[place] = kind
         return match[0] + mark
@@ -154,9 +153,15 @@ def _mark_inline(
     return "{{" + mark + match["value"].replace("|", BAR) + "}}"
 
 
+def _is_almost(word: str, works: Collection[str]) -> bool:
+    """Whether a word is the key of a work with a bracket or an @ where none belongs."""
+    parts = _PARTS.split(word)
+    return "".join(parts) in works or ("@" in word and any(part in works for part in parts))
+
+
 def _leads(match: re.Match[str]) -> bool:
     """Whether `[name]` is a link, or the target of links."""
-    return bool(re.match(r"\](?:\(|\[|:)", match.string[match.end() :])) or match.string[: match.start()].endswith("]")
+    return match["word"].endswith("]:") or (match["word"][-1] == "]" and match.string[match.end() :][:1] in ("(", "["))
 
 
 def _with_comments(lines: Sequence[str], numbers: Sequence[int], marked: Marked) -> list[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pymdownx.emoji import gemoji, to_alt
 
+from asrun.almost import doubtful_fences
 from asrun.citation import Citation, note_front_matter
+from asrun.comments import without_long_comments
 from asrun.context import Context
 from asrun.deck import Deck, parse_deck
 from asrun.elements import Links
@@ -87,12 +90,21 @@ def render(path: Path, context: Context, *, strict: bool = True, directory_urls:
         site_root=links.to("index.md"),
         lesson=links.to(f"{lesson}.md") if lesson else None,
     )
-    lines = text.split("\n")[deck.first_line - 1 :]
+    lines = without_long_comments(text.split("\n")[deck.first_line - 1 :])
     noted = numbers_without_source(context, shown, lines, deck.first_line, convert.citations)
     noted += note_front_matter(deck.problems)
+    noted += [Citation("page", "", each.where, each) for each in _forgotten(deck) if each.where]
     if strict and noted:
         raise Problems(cited.error for cited in noted if cited.error)
     return Rendered(deck, html, convert.citations + noted)
+
+
+def _forgotten(deck: Deck) -> Iterator[AsrunError]:
+    """Find fences that end with their slide, and take something of ours with them."""
+    for slide in (slide for stack in deck.slides for slide in stack):
+        for text, first_line in ((slide.source, slide.line), (slide.notes, slide.notes_line)):
+            lines = without_long_comments(text.split("\n"))
+            yield from doubtful_fences(deck.path, lines, range(first_line, first_line + len(lines)))
 
 
 def write(rendered: Rendered, folder: Path, context: Context) -> None:

@@ -24,7 +24,7 @@ from asrun.prose import numbers_without_source
 __all__ = ["FencePreprocessor", "IndentedCode", "LastPostprocessor", "LinePreprocessor", "MarkPreprocessor", "Parsed"]
 
 OURS = frozenset(block.NAME for block in BLOCKS)
-OPTIONS = {block.NAME: frozenset(block.OPTIONS) for block in BLOCKS}
+OPTIONS = {block.NAME: frozenset([*block.OPTIONS, "attrs"]) for block in BLOCKS}
 
 
 class LinePreprocessor(Preprocessor):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from asrun import decks
 from asrun.citation import Citation, note_front_matter
+from asrun.comments import without_long_comments
 from asrun.context import Context
 from asrun.errors import AsrunError
 from asrun.extension import AsrunExtension
@@ -102,7 +103,7 @@ def _read_prose(path: Path, context: Context) -> Read:
         lines = read_text(path, shown).split("\n")
     except AsrunError as error:
         return Read(path, error=error)
-    return Read(path, numbers_without_source(context, shown, lines, 1, []))
+    return Read(path, numbers_without_source(context, shown, without_long_comments(lines), 1, []))
 
 
 def read_all(context: Context, *, without: Collection[Path] = ()) -> list[Read]:

@@ -39,7 +39,7 @@ _INLINE = re.compile(
     r"|(?P<work>\[@(?:[^\]`{\n]*\])?)"
     r"|(?P<closing>\}\})"
     rf"|(?P<apart>\{{{_GAP}+\{{)"
-    rf"|(?P<far>\[{_GAP}+@(?=\w))"
+    r"|(?P<far>\[[^\w\[\](){}`@]{1,3}@(?=\w))"
     # A word with a bracket or an @ in it, which may be the key of a work.
     r"|(?P<word>(?<!\w)(?:(?!\[@)[\w:@\[\].-])*?(?:@|\[(?!@))(?:(?!\[@)[\w:@\[\].-])*)"
     rf"|(?P<block>(?<![\w:/])/{{2,}}{_GAP}*(?P<kind>[a-zA-Z]+){_GAP}*(?=[|¦│｜]|$))"

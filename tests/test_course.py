@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from asrun.context import Context
-from asrun.fences import end_of_fence, front_matter_lines
+from asrun.fences import end_of_fence
+from asrun.front_matter import part_page
 from asrun.mutation import find_claims, judge
 from asrun.pages import read_all, read_page
 from asrun.project import read_project
@@ -27,7 +28,7 @@ def context() -> Context:
 
 def prose(text: str) -> str:
     """Return the words that are read from top to bottom: no code, no blocks' options, no questions at the end."""
-    lines = text.split("\n")[front_matter_lines(text) :]
+    lines = part_page(text, "").text.split("\n")
     kept, at = [], 0
     while at < len(lines):
         last = end_of_fence(lines, at)

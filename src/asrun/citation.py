@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from asrun.errors import AsrunError
@@ -9,7 +10,7 @@ from asrun.expression import Evaluation
 from asrun.measure import Measure
 from asrun.model import RunName, Where
 
-__all__ = ["Citation", "Shown"]
+__all__ = ["Citation", "Shown", "note_front_matter"]
 
 
 @dataclass(frozen=True)
@@ -43,3 +44,8 @@ class Citation:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.kind} {self.text}"
+
+
+def note_front_matter(problems: Iterable[AsrunError]) -> list[Citation]:
+    """Note what is wrong with a page's metadata as what is wrong with its citations is noted."""
+    return [Citation("front matter", "", each.where, each) for each in problems if each.where]

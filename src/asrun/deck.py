@@ -19,10 +19,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from asrun.errors import AsrunError, quoted
 from asrun.fences import end_of_fence
+from asrun.front_matter import part_deck
 from asrun.model import Where
 from asrun.patterns import Pattern
 
@@ -59,6 +58,10 @@ class Deck:
     meta: dict[str, Any]
     """The front matter."""
     slides: tuple[Stack, ...]
+    first_line: int = 1
+    """Number of the first line after the front matter."""
+    problems: tuple[AsrunError, ...] = ()
+    """What is wrong with the front matter, though it can be read."""
 
     def __str__(self) -> str:
         return self.path
@@ -82,7 +85,6 @@ SEPARATOR = r"^---[ \t]*$\n?"
 VERTICAL = r"^(?:--|----)[ \t]*$\n?"
 NOTES = r"^[ \t]*notes?:"
 
-_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _COMMENT = re.compile(r" {0,3}<!--(?!\s*\.(?:slide|element)\b)")
 _CUT = re.compile(r"-{2,4}[ \t]*$")
 _SLIDE = re.compile(r"<!--\s*\.slide:\s*(.*?)\s*-->", re.DOTALL)
@@ -97,8 +99,9 @@ def parse_deck(text: str, path: str) -> Deck:
         path: What errors call it.
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    meta, start = _front_matter(text, path)
-    deck = Deck(path, meta, ())
+    parted = part_deck(text, path)
+    start = len(text) - len(parted.text)
+    deck = Deck(path, parted.meta, ())
     bare = _without_code(text, start)
     horizontal = _pattern(deck, SEPARATOR, "separator")
     vertical = _pattern(deck, VERTICAL, "verticalSeparator", "separator_vertical")
@@ -112,31 +115,12 @@ def parse_deck(text: str, path: str) -> Deck:
     slides = _trimmed(stacks)
     if not slides:
         raise AsrunError("This deck has no slides.", where=Where(path, 1), remedy="Write one, or remove the file.")
-    return Deck(path, meta, slides)
+    return Deck(path, parted.meta, slides, parted.first_line, tuple(parted.problems))
 
 
 def parse_attributes(text: str) -> dict[str, str]:
     """Read `key="value" flag` as HTML does; an attribute without a value gets an empty one."""
     return {match[1]: match[2] or match[3] or match[4] or "" for match in _ATTRIBUTE.finditer(text)}
-
-
-def _front_matter(text: str, path: str) -> tuple[dict[str, Any], int]:
-    """The mapping between the first two `---` lines, and where the slides begin. Anything else there is a slide."""
-    match = _FRONT_MATTER.match(text)
-    if not match:
-        return {}, 0
-    try:
-        meta = yaml.safe_load(match[1])
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise AsrunError(
-            f"The front matter is not YAML: {getattr(error, 'problem', None) or error}.",
-            where=Where(path, mark.line + 2 if mark else 1),
-            remedy="Quote values that contain a colon; a deck without front matter must not begin with `---`.",
-        ) from None
-    if isinstance(meta, dict):
-        return meta, match.end()
-    return ({}, match.end()) if not match[1].strip() else ({}, 0)
 
 
 def _without_code(text: str, start: int) -> str:

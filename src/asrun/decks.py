@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pymdownx.emoji import gemoji, to_alt
 
-from asrun.citation import Citation
+from asrun.almost import doubtful_fences
+from asrun.citation import Citation, note_front_matter
+from asrun.comments import without_long_comments
 from asrun.context import Context
 from asrun.deck import Deck, parse_deck
 from asrun.elements import Links
 from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
-from asrun.fences import front_matter_lines
+from asrun.front_matter import read_text
 from asrun.host import make_markdown
+from asrun.model import Where
 from asrun.prose import numbers_without_source
 from asrun.slides import deck_title, render_deck, write_deck
 
@@ -67,14 +71,16 @@ def render(path: Path, context: Context, *, strict: bool = True, directory_urls:
     Raises:
         AsrunError: when it is strict, and something on a slide is wrong.
     """
-    shown, text = context.project.relative(path), path.read_text("utf-8")
+    shown = context.project.relative(path)
+    text = read_text(path, shown)
     deck = parse_deck(text, shown)
     lesson = deck.meta.get("lesson")
     links = Links("", "../../", directory_urls)
     convert = Converter(context, deck, links, strict=strict)
     if lesson and not (context.project.docs / f"{lesson}.md").is_file():
         raise AsrunError(
-            f"{shown} belongs to the lesson {lesson}, which does not exist",
+            f"this deck belongs to the lesson {lesson}, which does not exist",
+            where=Where(shown, 1),
             remedy=f"its front matter names a page under {context.project.relative(context.project.docs)}, without .md",
         )
     html = render_deck(
@@ -84,11 +90,21 @@ def render(path: Path, context: Context, *, strict: bool = True, directory_urls:
         site_root=links.to("index.md"),
         lesson=links.to(f"{lesson}.md") if lesson else None,
     )
-    skip = front_matter_lines(text)
-    numbers = numbers_without_source(context, shown, text.split("\n")[skip:], skip + 1, convert.citations)
-    if strict and numbers:
-        raise Problems(cited.error for cited in numbers if cited.error)
-    return Rendered(deck, html, convert.citations + numbers)
+    lines = without_long_comments(text.split("\n")[deck.first_line - 1 :])
+    noted = numbers_without_source(context, shown, lines, deck.first_line, convert.citations)
+    noted += note_front_matter(deck.problems)
+    noted += [Citation("page", "", each.where, each) for each in _forgotten(deck) if each.where]
+    if strict and noted:
+        raise Problems(cited.error for cited in noted if cited.error)
+    return Rendered(deck, html, convert.citations + noted)
+
+
+def _forgotten(deck: Deck) -> Iterator[AsrunError]:
+    """Find fences that end with their slide, and take something of ours with them."""
+    for slide in (slide for stack in deck.slides for slide in stack):
+        for text, first_line in ((slide.source, slide.line), (slide.notes, slide.notes_line)):
+            lines = without_long_comments(text.split("\n"))
+            yield from doubtful_fences(deck.path, lines, range(first_line, first_line + len(lines)))
 
 
 def write(rendered: Rendered, folder: Path, context: Context) -> None:

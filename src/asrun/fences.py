@@ -1,11 +1,11 @@
-"""Finds fenced code and front matter in Markdown, for all who must not look into them."""
+"""Finds fenced code in Markdown, for all who must not look into them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-__all__ = ["LEAD", "closed_fences", "end_of_fence", "front_matter_lines"]
+__all__ = ["LEAD", "closed_fences", "end_of_fence", "opened_fence"]
 
 LEAD = r"(?:[ \t>]|[-*+][ \t]|\d+[.)][ \t])*"
 """What may stand before a fence: an indent, quote marks, a list mark."""
@@ -35,9 +35,7 @@ def closed_fences(text: str) -> str:
     return text
 
 
-def front_matter_lines(text: str) -> int:
-    """Return how many lines the YAML at the start of a page takes, its fences included."""
-    lines = text.split("\n")
-    if lines[0].rstrip() != "---":
-        return 0
-    return next((at + 1 for at, line in enumerate(lines[1:], start=1) if line.rstrip() in ("---", "...")), 0)
+def opened_fence(line: str) -> str:
+    """The marks of the fence that a line opens or closes; none where it does neither."""
+    opened = _FENCE.match(line)
+    return opened["fence"] if opened else ""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from markdown import Markdown
 from markdown.extensions import Extension
 
+from asrun.errors import AsrunError
+from asrun.model import Where
 from asrun.project import Project
 from asrun.settings import Relative
 
-__all__ = ["make_markdown"]
+__all__ = ["ALWAYS", "make_markdown"]
 
 ALWAYS: dict[str, dict[str, Any]] = {
     "abbr": {},
@@ -41,12 +44,34 @@ def make_markdown(
         project: Its mkdocs.yml may name further extensions, or options for those that are always there.
         extension: Ours, with the page that it is used for.
         more: Further extensions that are always there, with their options.
+
+    Raises:
+        AsrunError: when one of them cannot be used.
     """
     options = ALWAYS | dict(more or {}) | _located(project, extension)
-    names = [name for name in options if name not in _THE_SITES_OWN]
-    return Markdown(
-        extensions=[*names, *([extension] if extension else [])],
-        extension_configs={name: options[name] for name in names},
+    made = Markdown()
+    for name in (name for name in options if name not in _THE_SITES_OWN):
+        try:
+            made.registerExtensions([name], {name: options[name]})
+        except Exception as error:
+            # Whatever an extension does when it cannot be used.
+            raise _unusable(name, error, project) from error
+    if extension:
+        made.registerExtensions([extension], {})
+    return made.reset()
+
+
+def _unusable(name: str, error: Exception, project: Project) -> AsrunError:
+    """Say that an extension cannot be used, and where it is asked for."""
+    why = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or type(error).__name__
+    file = project.settings
+    lines = file.read_text("utf-8", errors="replace").split("\n") if file.is_file() else []
+    named = re.compile(rf"(?<![\w.]){re.escape(name)}(?![\w.])")
+    line = next((at for at, line in enumerate(lines, 1) if named.search(line)), None)
+    return AsrunError(
+        f"the Markdown extension {name} cannot be used: {why}",
+        where=Where(project.relative(file), line),
+        remedy="mend its name or its options, or install what it is part of",
     )
 
 

@@ -14,6 +14,7 @@ from asrun.context import Context
 from asrun.deck import Deck, parse_deck
 from asrun.elements import Links
 from asrun.errors import AsrunError
+from asrun.front_matter import read_text
 from asrun.host import make_markdown
 from asrun.markup import unlinked
 from asrun.mathml import MathExtension
@@ -46,7 +47,7 @@ def render_lone(path: Path) -> Lone:
     Raises:
         AsrunError: when it cannot be read as a deck at all.
     """
-    text = path.read_text("utf-8")
+    text = read_text(path, str(path))
     project = project_around(path.parent)
     inside = _in_project(project)
     shown = project.relative(path.resolve()) if inside else str(path)
@@ -60,6 +61,7 @@ def render_lone(path: Path) -> Lone:
     html = unlinked(render_deck(deck, convert, assets="assets"), _SITE)
     if isinstance(convert, decks.Converter):
         told += [cited.error for cited in convert.citations if cited.error]
+    told += deck.problems
     told += _missing(deck, html, path, text)
     told += _diagrams(shown, text)
     return Lone(deck, html, sorted(told, key=lambda each: (each.where and each.where.line) or 0))

@@ -22,15 +22,17 @@ from mkdocs.structure.toc import AnchorLink
 from mkdocs.utils import get_relative_url
 
 from asrun import browser, decks, imprint, mathfont, notebook, pdf, slides
+from asrun.citation import Citation, note_front_matter
 from asrun.context import Context
 from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of, pdf_names
 from asrun.errors import AsrunError, Problems
 from asrun.extension import AsrunExtension
-from asrun.fences import front_matter_lines
+from asrun.front_matter import Parted, part_page, read_text
+from asrun.host import ALWAYS
 from asrun.key import locate
 from asrun.model import Where
 from asrun.outside import SHIM, hosts_asked, keep_inside, who_is_asked
-from asrun.pages import Read
+from asrun.pages import SUFFIXES, Read, read_page
 from asrun.project import OPTIONS, read_project
 from asrun.slide_texts import slide_texts
 
@@ -87,6 +89,11 @@ class AsrunPlugin(BasePlugin):
         self.problems: list[AsrunError] = []
         self.decks: dict[str, decks.Rendered] = {}
         self.extension = AsrunExtension(context=self.context, strict=False)
+        # What is code and what is nested in what is the same wherever a page is read.
+        for name, options in ALWAYS.items():
+            if name not in config.markdown_extensions:
+                config.markdown_extensions.append(name)
+                config.mdx_configs[name] = options
         config.markdown_extensions.append(self.extension)
         config.extra_javascript.append("assets/asrun/site.js")
         config.extra_css[:0] = [f"assets/asrun/{name}" for name in STYLES]
@@ -125,6 +132,7 @@ class AsrunPlugin(BasePlugin):
             try:
                 rendered = self._render_deck(path, bool(config.use_directory_urls))
             except AsrunError as error:
+                error.where = error.where or Where(self.project.relative(path))
                 self.problems.append(error)
                 if self.previewing:
                     files.append(File.generated(config, target, content=_instead_of_deck(path.stem, error)))
@@ -164,27 +172,64 @@ class AsrunPlugin(BasePlugin):
             if file is not None:
                 file.abs_src_path = str(copy)
 
+    def on_page_read_source(self, *, page: Page, config: MkDocsConfig) -> str | None:
+        """Read a page; one that is no text is told, and costs no other."""
+        path = self.project.docs / page.file.src_uri
+        self.source = ""
+        if path.suffix not in SUFFIXES:
+            return None
+        if not path.is_file():
+            self.source = page.file.content_string
+            return None
+        try:
+            self.source = read_text(path, self.project.relative(path))
+        except AsrunError as error:
+            self.problems.append(error)
+        return self.source
+
     def on_page_markdown(self, markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> None:
         path = self.project.docs / page.file.src_uri
-        text = path.read_text("utf-8") if path.is_file() and path.suffix == ".md" else ""
-        # MkDocs hands pages over without their front matter, and without blank lines before and after.
-        skip = front_matter_lines(text)
-        rest = text.split("\n")[skip:]
-        skip += next((at for at, line in enumerate(rest) if line.strip()), 0)
-        self.extension.setConfig("page", self.project.relative(path))
-        self.extension.setConfig("first_line", skip + 1)
+        shown, is_page = self.project.relative(path), path.suffix in SUFFIXES
+        self.parted = part_page(self.source, shown) if is_page else Parted("")
+        self.extension.setConfig("page", shown)
+        self.extension.setConfig("first_line", self.parted.first_line)
 
     def on_page_content(self, html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str | None:
         if page.file.src_uri.endswith(".ipynb"):
             return download_link(page.file.name) + html
-        if not page.file.src_uri.endswith(".md"):
+        path = self.project.docs / page.file.src_uri
+        if path.suffix not in SUFFIXES:
             return None
         cited = self.extension.page
-        if (path := self.project.docs / page.file.src_uri).is_file():
+        cited.citations += note_front_matter(self.parted.problems)
+        if path.is_file():
+            self._compare(path)
             self.read.append(Read(path, cited.citations))
         self.problems += cited.problems
         records = files.get_file_from_path(RECORDS_PAGE)
         return html + made_of(cited.citations, get_relative_url(records.url, page.url) if records else None)
+
+    def _compare(self, path: Path) -> None:
+        """See that MkDocs and `asrun check` read the same page, where something else had its hands on the text."""
+        cited = self.extension.page
+        if cited.lines == self.parted.text.split("\n") and not cited.includes:
+            return
+        expected = read_page(path, self.context).citations
+        if [each.kind for each in expected] == [each.kind for each in cited.citations]:
+            return
+        cited.citations.append(
+            Citation(
+                "page",
+                "",
+                (where := cited.where(None)),
+                AsrunError(
+                    f"`asrun check` finds {len(expected)} values, claims and citations on this page, and MkDocs "
+                    f"{len(cited.citations)}: a hook or another plugin changes its text",
+                    where=where,
+                    remedy="let it leave {{ … }}, [@…] and /// alone, or write them in the page itself",
+                ),
+            )
+        )
 
     def on_env(self, env: Any, *, config: MkDocsConfig, files: Files) -> None:
         # All pages are converted, and none is rendered: nothing has to be when something is wrong.

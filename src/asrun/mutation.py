@@ -146,7 +146,7 @@ def find_claims(context: Context, only: Iterable[Path] = ()) -> Found:
         AsrunError: when one of these is no page or deck of the project.
     """
     project = context.project
-    known = {path.resolve(): path for path in (*sorted(project.docs.rglob("*.md")), *project.decks)}
+    known = {path.resolve(): path for path in (*pages.list_pages(project), *project.decks)}
     wanted = {path.resolve() for path in only}
     if unknown := wanted - set(known):
         raise AsrunError(

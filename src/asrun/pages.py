@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from asrun import decks
-from asrun.citation import Citation
+from asrun.citation import Citation, note_front_matter
+from asrun.comments import without_long_comments
 from asrun.context import Context
 from asrun.errors import AsrunError
 from asrun.extension import AsrunExtension
-from asrun.fences import front_matter_lines
+from asrun.front_matter import part_page, read_text
 from asrun.host import make_markdown
 from asrun.model import Where
+from asrun.project import Project
 from asrun.prose import numbers_without_source
 
-__all__ = ["Read", "read_all", "read_deck", "read_page", "read_prose"]
+__all__ = ["SUFFIXES", "Read", "list_pages", "read_all", "read_deck", "read_page", "read_prose"]
 
 
 @dataclass(frozen=True)
@@ -35,16 +38,41 @@ class Read:
         return [each.error for each in cited if each.error] + ([self.error] if self.error else [])
 
 
+SUFFIXES = frozenset([".md", ".markdown", ".mdown", ".mkdn", ".mkd"])
+"""What MkDocs takes for a page."""
+
+
+def list_pages(project: Project) -> list[Path]:
+    """List the pages of a project, also those in folders that links lead to, as MkDocs does."""
+    found: list[Path] = []
+    for folder, folders, files in os.walk(project.docs, followlinks=True):
+        here = Path(folder)
+        # A link that leads up would go round in circles.
+        folders[:] = [
+            name for name in folders if (here / name).resolve() not in (here.resolve(), *here.resolve().parents)
+        ]
+        found += [here / name for name in files if Path(name).suffix in SUFFIXES]
+    return sorted(found)
+
+
 def read_page(path: Path, context: Context) -> Read:
     """Convert a page, and return what it cites."""
-    shown, text = context.project.relative(path), path.read_text("utf-8")
-    skip = front_matter_lines(text)
-    extension = AsrunExtension(context=context, page=shown, first_line=skip + 1, strict=False)
+    shown = context.project.relative(path)
     try:
-        html = make_markdown(context.project, extension).convert("\n".join(text.split("\n")[skip:]))
+        parted = part_page(read_text(path, shown), shown)
     except AsrunError as error:
-        return Read(path, extension.page.citations, error)
-    return Read(path, extension.page.citations, html=html)
+        return Read(path, error=error)
+    noted = note_front_matter(parted.problems)
+    extension = AsrunExtension(context=context, page=shown, first_line=parted.first_line, strict=False)
+    try:
+        markdown = make_markdown(context.project, extension)
+    except AsrunError as error:
+        return Read(path, noted, error)
+    try:
+        html = markdown.convert(parted.text)
+    except AsrunError as error:
+        return Read(path, extension.page.citations + noted, error)
+    return Read(path, extension.page.citations + noted, html=html)
 
 
 def read_deck(path: Path, context: Context) -> Read:
@@ -62,15 +90,26 @@ def read_prose(context: Context, *, without: Collection[Path] = ()) -> list[Read
     project = context.project
     files = [project.root / name for name in project.sourced_numbers if name.endswith(".md")]
     return [
-        Read(path, numbers_without_source(context, project.relative(path), path.read_text("utf-8").split("\n"), 1, []))
+        _read_prose(path, context)
         for path in files
         if path.is_file() and not path.is_relative_to(project.docs) and path.parent != project.slides
         if path not in without
     ]
 
 
+def _read_prose(path: Path, context: Context) -> Read:
+    shown = context.project.relative(path)
+    try:
+        lines = read_text(path, shown).split("\n")
+    except AsrunError as error:
+        return Read(path, error=error)
+    return Read(path, numbers_without_source(context, shown, without_long_comments(lines), 1, []))
+
+
 def read_all(context: Context, *, without: Collection[Path] = ()) -> list[Read]:
     """Read every page, every deck and other prose, except for those `without` which they are wanted."""
-    pages = [read_page(path, context) for path in sorted(context.project.docs.rglob("*.md")) if path not in without]
+    # What is wrong with the extensions that mkdocs.yml names is told once.
+    make_markdown(context.project, None)
+    pages = [read_page(path, context) for path in list_pages(context.project) if path not in without]
     pages += [read_deck(path, context) for path in context.project.decks if path not in without]
     return pages + read_prose(context, without=without)

@@ -20,6 +20,7 @@ import pytest
 from asrun.context import Context
 from asrun.errors import AsrunError
 from asrun.formats import plural
+from asrun.pages import SUFFIXES
 from asrun.project import Project, read_project
 from asrun.settings import find_settings
 from asrun.snippet import is_snippet
@@ -93,15 +94,19 @@ def _project(config: pytest.Config) -> Project | None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect the pages and notebooks under docs/, the decks under slides/, and the snippets."""
-    if file_path.suffix not in (".md", ".py", ".ipynb") or file_path.name.startswith("_"):
+    if file_path.suffix not in (*SUFFIXES, ".py", ".ipynb"):
         return None
     project = parent.config.stash[PROJECT]
     if project is None:
         return None
     kind: type[pytest.File]
-    if file_path.suffix == ".py" and file_path.parent == project.snippets and is_snippet(file_path, project):
+    if file_path.suffix in SUFFIXES and file_path.is_relative_to(project.docs):
+        kind = PageFile
+    elif file_path.name.startswith("_"):
+        return None
+    elif file_path.suffix == ".py" and file_path.parent == project.snippets and is_snippet(file_path, project):
         kind = SnippetFile
-    elif file_path.suffix == ".md" and (file_path.parent == project.slides or file_path.is_relative_to(project.docs)):
+    elif file_path.suffix == ".md" and file_path.parent == project.slides:
         kind = PageFile
     elif file_path.suffix == ".ipynb" and file_path.is_relative_to(project.docs):
         kind = NotebookFile

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from asrun.comments import without_long_comments
 from asrun.deck import Deck, Slide, Stack
 from asrun.elsewhere import asking, asking_ground, without_imports
 from asrun.errors import AsrunError
@@ -220,7 +221,10 @@ class _Drawing:
         return f"{opening}\n{shown}{ground}{spoken}\n</section>"
 
     def html(self, source: str, line: int) -> str:
-        rendered = self.convert(mark_steps(closed_fences(source), self.deck.path, line), line)
+        # A fence in a comment is none, and is left open.
+        bare = "\n".join(without_long_comments(source.split("\n")))
+        source += closed_fences(bare).removeprefix(bare)
+        rendered = self.convert(mark_steps(source, self.deck.path, line), line)
         rendered = _EMPTY_HEAD.sub(r"<td\1></td>", _LINE_ANCHOR.sub("", rendered))
         rendered = balanced(asking(draw_steps(element_comments(rendered))))
         return own_ids(rendered, self.ids, f"-s{self.count}")

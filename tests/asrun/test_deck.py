@@ -123,7 +123,7 @@ def test_separators_of_other_tools(keys: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("---\ntitle: a: b\n---\n# A", r"deck.md:2: The front matter is not YAML"),
+        ("---\ntitle: a: b\n---\n# A", r"deck.md:2: this front matter is not YAML"),
         ("---\nseparator: '('\n---\n# A", r"deck.md:1: `separator` is not a regular expression"),
         ("\n---\n\n", r"deck.md:1: This deck has no slides"),
     ],

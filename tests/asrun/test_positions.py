@@ -8,9 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun.positions import BAR, MARK, mark_lines, strip_marks, take_mark
+from asrun.positions import BAR, MARK, Marked, strip_marks, take_mark
+from asrun.positions import mark_lines as mark
 
 FOREIGN = ["other"]
+OURS = ["figure", "claim", "output"]
+
+
+def mark_lines(lines: list[str], first: int) -> Marked:
+    return mark(lines, range(first, first + len(lines)), FOREIGN, ours=OURS, works=["key"])
+
+
 PIECES = st.sampled_from(
     [
         "{{ coin.x | .2f }}",
@@ -56,7 +64,8 @@ def line_of(marked: str) -> int:
 
 @given(LINES, st.integers(1, 99))
 def test_taking_the_marks_off_gives_the_text_back(lines, first):
-    marked, headers = mark_lines(lines, first, FOREIGN)
+    made = mark_lines(lines, first)
+    marked, headers = made.lines, made.headers
     assert len(marked) == len(lines)
     for at, (before, after) in enumerate(zip(lines, marked, strict=True)):
         # Markdown gives no meaning to blanks at the end of a header.
@@ -65,7 +74,8 @@ def test_taking_the_marks_off_gives_the_text_back(lines, first):
 
 @given(LINES, st.integers(1, 99))
 def test_every_mark_names_the_line_it_is_on(lines, first):
-    marked, headers = mark_lines(lines, first, FOREIGN)
+    made = mark_lines(lines, first)
+    marked, headers = made.lines, made.headers
     for at, line in enumerate(marked):
         assert {int(number) for number, _ in re.findall(MARK, line)} <= {first + at}
     assert set(headers) <= set(range(first, first + len(lines)))
@@ -85,7 +95,7 @@ def test_every_mark_names_the_line_it_is_on(lines, first):
     ],
 )
 def test_what_may_be_cited_is_marked(text):
-    (marked,), _ = mark_lines([text], 41, FOREIGN)
+    (marked,) = mark_lines([text], 41).lines
     assert line_of(marked) == 41
 
 
@@ -94,7 +104,7 @@ def test_what_may_be_cited_is_marked(text):
     [("{{ coin.x }}", [1]), ("so {{ a.b }} and [@key]", [4, 18]), ("- {{ a.b }}{{ c.d", [3, 12]), ("/// figure", [])],
 )
 def test_what_stands_in_running_text_has_a_column(text, columns):
-    (marked,), _ = mark_lines([text], 1, FOREIGN)
+    (marked,) = mark_lines([text], 1).lines
     assert [int(column) for _, column in re.findall(MARK, marked) if column] == columns
 
 
@@ -103,34 +113,34 @@ def test_what_stands_in_running_text_has_a_column(text, columns):
     [
         "{ coin.x }",
         "{% raw %}",
-        "}} {",
         "a@b.c",
         "[link](@x)",
         "/// other | x",
-        "// figure | x",
-        "a /// figure",
+        "// figures | x",
+        "file:///figure",
     ],
 )
 def test_what_only_looks_like_it_is_not(text):
-    assert mark_lines([text], 1, FOREIGN) == ([text], {})
+    assert mark_lines([text], 1) == Marked([text])
 
 
 def test_a_table_does_not_cut_a_format_off():
-    (marked,), _ = mark_lines(["| a | {{ coin.x | .2f }} |"], 1, FOREIGN)
+    (marked,) = mark_lines(["| a | {{ coin.x | .2f }} |"], 1).lines
     assert marked.count("|") == 3 and BAR in marked
 
 
 @pytest.mark.parametrize("fence", ["```", "~~~", "````", "    ```", "- ```", "> ```"])
 def test_nothing_inside_a_fence_is_marked(fence):
     lines = [fence + "md", "{{ coin.x }} [@key]", "/// figure | coin", "", fence.replace("- ", "  "), "{{ coin.y }}"]
-    marked, headers = mark_lines(lines, 1, FOREIGN)
+    made = mark_lines(lines, 1)
+    marked, headers = made.lines, made.headers
     assert marked[:5] == lines[:5]
     assert headers == {}
     assert line_of(marked[5]) == 6
 
 
 def test_a_fence_that_never_closes_hides_nothing():
-    marked, _ = mark_lines(["```", "{{ coin.x }}"], 1, FOREIGN)
+    marked = mark_lines(["```", "{{ coin.x }}"], 1).lines
     assert line_of(marked[1]) == 2
 
 
@@ -144,14 +154,15 @@ def test_a_fence_that_never_closes_hides_nothing():
     ],
 )
 def test_a_header_gives_its_argument_and_its_line_back(header, text):
-    (marked,), headers = mark_lines([header], 7, FOREIGN)
+    made = mark_lines([header], 7)
+    (marked,), headers = made.lines, made.headers
     assert headers == {7: header.replace("/", "").split()[0]}
     argument = marked.partition("|")[2]
     assert take_mark(argument) == (text, 7)
 
 
 def test_a_value_in_a_header_keeps_its_own_mark():
-    (marked,), _ = mark_lines(["/// claim | It is {{ coin.x }}."], 7, FOREIGN)
+    (marked,) = mark_lines(["/// claim | It is {{ coin.x }}."], 7).lines
     text, line = take_mark(marked.partition("|")[2])
     assert line == 7
     assert strip_marks(text) == "It is {{ coin.x }}."

@@ -332,9 +332,9 @@ ERRORS = [
     (number("of: coin.heads", "range: [0, 0.5]"), ["make the range wider"]),
     (number("of: coin.heads", "draw: {a: [1]}"), ["draw has no meaning in a question for a curve"]),
     ("/// solution\nSo.\n///", ["belongs to nothing"]),
-    ("/// quiz | Which?\n    1: 2\n///", ["was not understood", "need quotes"]),
-    ("/// quiz | Which?\n    arg: 2\n///", ["was not understood"]),
-    ("/// quiz | Which?\n    unit: %\n///", ["was not understood"]),
+    ("/// quiz | Which?\n    1: 2\n///", ["a quiz has no option 1"]),
+    ("/// quiz | Which?\n    arg: 2\n///", ["a quiz has no option arg"]),
+    ("/// quiz | Which?\n    unit: %\n///", ["are not YAML", "need quotes"]),
     ("//// quiz | Which?\n    definition: so\n\n- [x] a\n\n////\n", ["only one item"]),
 ]
 

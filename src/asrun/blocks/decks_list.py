@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import xml.etree.ElementTree as etree
+from collections.abc import Iterator
 from pathlib import Path
 
 from asrun.blocks.base import AsrunBlock
 from asrun.deck import Deck, Slide, parse_deck
 from asrun.elements import element, pdf_names
-from asrun.fences import front_matter_lines
+from asrun.errors import AsrunError
 from asrun.formats import plural
+from asrun.front_matter import part_page, read_text
 from asrun.project import Project
 
 __all__ = ["DecksBlock"]
@@ -28,7 +31,7 @@ class DecksBlock(AsrunBlock):
 
     def begin(self, made: etree.Element) -> None:
         project: Project = self.page.context.project
-        found = [parse_deck(path.read_text("utf-8"), project.relative(path)) for path in project.decks]
+        found = list(_readable(project))
         made.set("class", "asrun-decks")
         for deck in sorted(found, key=lambda deck: _order(deck, project)):
             made.append(self.card(deck, project))
@@ -63,6 +66,14 @@ class DecksBlock(AsrunBlock):
         )
 
 
+def _readable(project: Project) -> Iterator[Deck]:
+    """Read the decks; what is wrong with one is told where that one is read, and is no matter of this list."""
+    for path in project.decks:
+        shown = project.relative(path)
+        with contextlib.suppress(AsrunError):
+            yield parse_deck(read_text(path, shown), shown)
+
+
 def _order(deck: Deck, project: Project) -> tuple[int, str]:
     """Put decks in the order in which the navigation names their lessons, and the others after them."""
     pages = project.pages
@@ -94,5 +105,8 @@ def _lesson(deck: Deck, project: Project) -> str:
     path = project.docs / f"{name}.md"
     if not name or not path.is_file():
         return ""
-    text = path.read_text("utf-8")
-    return _heading("\n".join(text.split("\n")[front_matter_lines(text) :])) or str(name)
+    try:
+        text = read_text(path, str(name))
+    except AsrunError:
+        return str(name)
+    return _heading(part_page(text, str(name)).text) or str(name)

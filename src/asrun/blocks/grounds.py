@@ -10,7 +10,7 @@ from pymdownx.blocks.block import type_any
 
 from asrun.blocks.decided import DecidedBlock, sides
 from asrun.elements import element
-from asrun.errors import AsrunError, did_you_mean
+from asrun.errors import AsrunError
 from asrun.expression import Evaluation
 from asrun.positions import strip_marks
 
@@ -24,20 +24,6 @@ def take_options(*names: str) -> dict[str, Any]:
 
 class GroundedBlock(DecidedBlock):
     """A block whose answer rests on records."""
-
-    def _validate(self, parent: etree.Element, arg: Any, **options: Any) -> bool:
-        # pymdownx would refuse the whole block, and say nothing of why.
-        self.unknown = [name for name in options if name not in {*self.OPTIONS, "attrs"}]
-        known = {name: value for name, value in options.items() if name not in self.unknown}
-        return bool(super()._validate(parent, arg, **known))
-
-    def begin(self, made: etree.Element) -> None:
-        if self.unknown:
-            name = self.unknown[0]
-            raise AsrunError(
-                f"a {self.NAME} has no option {name}",
-                remedy=did_you_mean(name, self.OPTIONS, otherwise=f"options are: {', '.join(self.OPTIONS)}"),
-            )
 
     def given(self, names: Iterable[str]) -> list[str]:
         """Return those options that the author wrote."""

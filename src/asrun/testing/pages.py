@@ -10,6 +10,7 @@ from asrun import examples, links
 from asrun.citation import Citation
 from asrun.errors import AsrunError
 from asrun.model import Where
+from asrun.pages import list_pages
 from asrun.testing.state import CONTEXT, AsrunItem, read
 
 __all__ = ["CitationItem", "ExamplesItem", "LinkItem", "PageFile"]
@@ -28,7 +29,8 @@ class PageFile(pytest.File):
         for cited in found.citations:
             name = cited.text if cited.kind == "claim" else f"line {cited.where.line}: {cited.kind} {cited.text}"
             yield CitationItem.from_parent(self, name=names(name), cited=cited, error=cited.error)
-        text = self.path.read_text("utf-8")
+        # What cannot be decoded is a problem of the page, told above.
+        text = self.path.read_text("utf-8-sig", errors="replace")
         for link in links.links_of(found.html):
             # What the page's author wrote; what asrun and the host add leads where they made it lead.
             if not link.leaves and link.target in text:
@@ -46,8 +48,7 @@ class PageFile(pytest.File):
         if _ANCHORS not in self.config.stash:
             project = self.config.stash[CONTEXT].project
             pages = {
-                path.relative_to(project.docs).as_posix(): read(self.config, path).html
-                for path in project.docs.rglob("*.md")
+                path.relative_to(project.docs).as_posix(): read(self.config, path).html for path in list_pages(project)
             }
             self.config.stash[_ANCHORS] = links.Anchors(project, pages)
         return self.config.stash[_ANCHORS]

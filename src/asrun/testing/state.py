@@ -8,7 +8,7 @@ import pytest
 
 from asrun.context import Context
 from asrun.model import Where
-from asrun.pages import Read, read_deck, read_page
+from asrun.pages import Read, list_pages, read_deck, read_page
 
 __all__ = ["CONTEXT", "MODE", "REPEAT", "SLOW", "TOLD", "AsrunItem", "read", "read_all"]
 
@@ -36,7 +36,7 @@ def read(config: pytest.Config, path: Path) -> Read:
 def read_all(config: pytest.Config) -> list[Read]:
     """Read every page and deck of the project, each once."""
     project = config.stash[CONTEXT].project
-    return [read(config, path) for path in (*sorted(project.docs.rglob("*.md")), *project.decks)]
+    return [read(config, path) for path in (*list_pages(project), *project.decks)]
 
 
 class AsrunItem(pytest.Item):

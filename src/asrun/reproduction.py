@@ -99,7 +99,7 @@ class _Instead(Context):
     def __init__(self, behind: Context, made: Record):
         super().__init__(behind.project, allow_stale=True, store=behind.store, read=behind.sources)
         self.literature, self.made = behind.literature, made
-        self.asked: set[str] = set()
+        self.looked_up: set[str] = set()
         """The values of the record that pages asked for."""
 
     def best(self, name: str, scale: str | None = None) -> Record:
@@ -113,7 +113,7 @@ class _Instead(Context):
     def record(self, name: str, scale: str | None, value: str | None) -> tuple[RunName, dict[str, Any]]:
         run, values = super().record(name, scale, value)
         if run == self.made.run and value:
-            self.asked.add(value)
+            self.looked_up.add(value)
         return run, values
 
 
@@ -323,7 +323,7 @@ def _smallest(values: dict[str, Any], names: Iterable[tuple[str, ...]]) -> float
 def _uncited(known: Record, made: Record, instead: _Instead) -> Iterator[str]:
     """Tell what differs and stands on no page."""
     for change in compare_values(known.values, made.values):
-        if change.name.partition(".")[0] not in instead.asked:
+        if change.name.partition(".")[0] not in instead.looked_up:
             yield _told(change)
     if known.output != made.output:
         yield "it prints something else than its record has"

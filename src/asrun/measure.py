@@ -139,7 +139,10 @@ class Measure:
 
     def _find(self, axis: str, labels: np.ndarray, label: Any) -> int:
         if plain(label) != plain(label):
-            raise AsrunError(f"{self.text} is chosen by {axis}={label}, which is no label")
+            raise AsrunError(
+                f"{self.text} is chosen by {axis}={label}, which is no label",
+                remedy="let run return labels that are words or numbers",
+            )
         hits = [at for at, each in enumerate(labels) if same_label(each, label)]
         if not hits:
             raise UnknownLabel(

@@ -165,7 +165,7 @@ def test_a_pipe_gets_plain_lines_in_one_piece(capsys, monkeypatch, stderr):
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     Output(stderr=stderr).print("[green]ran[/]  " + "long " * 100 + "\a")
     told = capsys.readouterr()
-    assert (told.err if stderr else told.out) == "ran  " + "long " * 100 + "\n"
+    assert (told.err if stderr else told.out) == "ran  " + "long " * 100 + "\\x07\n"
 
 
 def test_colours_are_shown_where_they_are_asked_for(capsys, monkeypatch):

@@ -21,6 +21,10 @@ THEMES = {
     "mkdocs": "theme: mkdocs\n",
     "readthedocs": "theme: readthedocs\n",
 }
+DARK = {
+    "material, dark": "theme: {name: material, palette: {scheme: slate}}\n",
+    "mkdocs, dark": "theme: {name: mkdocs, color_mode: dark, highlightjs: false}\n",
+}
 DECK = "# Coins\n\n{{ coin.heads(flips=1000) | .1% }}, $n$ of `x`.\n\n---\n\n/// figure | coin\n///\n"
 
 
@@ -32,7 +36,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     made.write("slides/talk.md", DECK)
     settings = made.read("mkdocs.yml")
     built = {}
-    for name, theme in THEMES.items():
+    for name, theme in (THEMES | DARK).items():
         folder = made.folder.parent / name
         made.write("mkdocs.yml", settings if not theme else f"site_name: Coins\n{theme}plugins: [search, asrun]\n")
         told = made.run("build", "--no-run")
@@ -152,6 +156,13 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+def as_rgb(colour: str) -> str:
+    """`#fff` or `#ffffff` as a computed style says it."""
+    digits = colour.lstrip("#")
+    digits = "".join(digit * 2 for digit in digits) if len(digits) == 3 else digits
+    return f"rgb({', '.join(str(int(digits[at : at + 2], 16)) for at in (0, 2, 4))})"
+
+
 GROUND = """(element) => {
   for (let at = element; at; at = at.parentElement) {
     const colour = getComputedStyle(at).backgroundColor;
@@ -161,16 +172,24 @@ GROUND = """(element) => {
 }"""
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_a_figure_is_as_dark_as_its_page(sites, visit, theme):
+@pytest.mark.parametrize(
+    ("theme", "scheme"), [*((theme, "dark") for theme in THEMES), *((theme, "light") for theme in DARK)]
+)
+def test_a_figure_is_as_dark_as_its_page(sites, visit, theme, scheme):
     """Words of a drawing are seen on the ground that the page has, and not on the one that a reader's system has."""
-    reader = visit(color_scheme="dark")
+    reader = visit(color_scheme=scheme)
     reader.read((sites[theme] / "index.html").as_uri())
     word = reader.page.locator(".asrun-drawing svg text").first
     colour = word.evaluate("(word) => getComputedStyle(word).fill")
     drawing = reader.page.locator(".asrun-drawing").first
-    light, dark = sorted((luminance(colour), luminance(drawing.evaluate(GROUND))), reverse=True)
-    assert (light + 0.05) / (dark + 0.05) >= 7, (colour, drawing.evaluate(GROUND))
+    ground = drawing.evaluate(GROUND)
+    light, dark = sorted((luminance(colour), luminance(ground)), reverse=True)
+    assert (luminance(ground) < 0.1) == (theme in DARK)
+    assert (light + 0.05) / (dark + 0.05) >= 7, (colour, ground)
+    # What a drawing paints behind itself is what the page has there, too.
+    painted = drawing.evaluate("(drawing) => getComputedStyle(drawing).getPropertyValue('--fig-bg').trim()")
+    assert painted == "transparent" or painted.startswith("#")
+    assert painted == "transparent" or abs(luminance(as_rgb(painted)) - luminance(ground)) < 0.02, (painted, ground)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

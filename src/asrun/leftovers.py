@@ -66,13 +66,15 @@ class Started:
 
 
 def end_marked(mark: str) -> None:
-    """End at once whatever has this mark."""
+    """End at once whatever has this mark, but for this process."""
     import psutil
 
     until = time.monotonic() + 5.0
     # Looked for anew each time: what is about to end may just have started something else. Nothing is collected here,
     # but by whoever started it.
-    while left := [each for each in psutil.process_iter() if _has(each, mark) and _goes_on(each)]:
+    while left := [
+        each for each in psutil.process_iter() if each.pid != os.getpid() and _has(each, mark) and _goes_on(each)
+    ]:
         for each in left:
             with suppress(psutil.Error, OSError):
                 each.kill()

@@ -24,7 +24,7 @@ from asrun.key import folders, given_to_all
 from asrun.leftovers import MARK, Started, end
 from asrun.model import RunName, Snippet, Where
 from asrun.project import Project
-from asrun.terminal import as_line
+from asrun.terminal import as_line, as_shown
 
 if TYPE_CHECKING:
     import psutil
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["Limits", "Listener", "end_all", "environment", "no_room", "start", "write"]
 
 GRACE = 2.0
-"""Seconds that a process has to end after it has reported: values are there, and what still goes on decides nothing."""
+"""Seconds that threads and processes have to end after a run has reported: what they still do decides nothing."""
+
+ENDING = 5.0
+"""Seconds that Python itself has to end after that, with all that is registered to be done then."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def start(
         told = (out / "report.json", out / "error.json")
         _wait(started, follow, limits, run, project, Where(project.relative(snippet.path)), told)
         report = _told(out / "report.json")
-        remarks = _settle(started, report, GRACE if any(map(Path.exists, told)) else 0.0)
+        remarks = _settle(started, report, told=any(map(Path.exists, told)))
     except BaseException:
         end(started)
         raise
@@ -139,20 +142,27 @@ def no_room(run: RunName, error: OSError) -> AsrunError:
     )
 
 
-def _settle(started: Started, report: dict[str, Any] | None, grace: float) -> list[str]:
-    """End what a run has left behind, after a while in which it may end by itself; say what that was."""
-    process, remarks = started.process, []
+def _settle(started: Started, report: dict[str, Any] | None, *, told: bool) -> list[str]:
+    """End what a run has left behind, after a while in which it may end by itself; say what that was.
+
+    Arguments:
+        started: The run's process, and what it started.
+        report: What it reported.
+        told: Whether it has come to its end, well or badly, and has only to be done with.
+    """
+    process, remarks, now = started.process, [], time.monotonic()
+    threads = report["threads"] if report else 0
     if report:
         started.note((pid, began) for pid, began in report["processes"])
-    until = time.monotonic() + grace
-    while ((goes_on := process.poll() is None) or (left := started.left())) and time.monotonic() < until:
+    while (goes_on := process.poll() is None) and told and time.monotonic() < now + (GRACE if threads else ENDING):
         time.sleep(0.05)
-    if goes_on:
-        threads = report["threads"] if report else 0
-        what = f"{plural(threads, 'thread')} behind" if threads else "something behind that went on when Python ended"
-        remarks.append(f"it left {what}; that was ended")
-        left = started.left()
-    elif process.returncode < 0:
+    while (left := started.left()) and not goes_on and told and time.monotonic() < now + GRACE:
+        time.sleep(0.05)
+    if goes_on and threads:
+        remarks.append(f"it left {plural(threads, 'thread')} behind; that was ended")
+    elif goes_on and not left:
+        remarks.append("it left something behind that went on when Python ended; that was ended")
+    elif not goes_on and process.returncode < 0:
         remarks.append(f"it was killed by {_signal(-process.returncode)} after it had returned what is recorded")
     if left:
         names = ", ".join(sorted({name for each in left if (name := as_line(_name(each)))}))
@@ -260,7 +270,7 @@ def failed(project: Project, snippet: Snippet, run: RunName, code: int, out: Pat
             else f"see it happen: {_by_hand(project, snippet)}",
         )
     # Half of a surrogate pair can be raised, but neither printed nor written.
-    error["what"] = error["what"].encode("utf-8", "backslashreplace").decode()
+    error["what"] = as_shown(error["what"].encode("utf-8", "backslashreplace").decode())
     log = project.cache / "logs" / f"{run.snippet}-{run.scale}-{run.device}.txt"
     remedy = f"the whole traceback is in {project.relative(log)}"
     try:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
+from asrun.leftovers import MARK, end_marked
 from asrun.variables import Variables
 
 __all__ = [
@@ -142,7 +143,7 @@ def take_standard_input() -> int:
 
 
 def end_with_parent(descriptor: int, scratch: Path | None = None) -> None:
-    """End this process group when the parent is gone: it holds the other end of a pipe, and never writes to it.
+    """End this process and all that it started when the parent is gone: it holds a pipe's other end, and never writes.
 
     Arguments:
         descriptor: This end of the pipe.
@@ -155,6 +156,8 @@ def end_with_parent(descriptor: int, scratch: Path | None = None) -> None:
             pass
         if scratch:
             shutil.rmtree(scratch, ignore_errors=True)
+        with contextlib.suppress(Exception):
+            end_marked(os.environ[MARK])
         if hasattr(os, "killpg"):
             os.killpg(os.getpgrp(), signal.SIGKILL)
         os._exit(1)

@@ -92,6 +92,7 @@ def test_a_run_that_has_returned_is_recorded_whatever_it_leaves_behind(site, tmp
     body, told = LEFT[what]
     # What ends by itself has as long as a busy machine takes; what does not is not waited for.
     monkeypatch.setattr(process, "GRACE", 0.3 if told else 30.0)
+    monkeypatch.setattr(process, "ENDING", 0.5 if "Python ended" in told else 30.0)
     pids = tmp_path / "pids"
     body = textwrap.indent(textwrap.dedent(body), "    ")
     project = site({"snippets/leaves.py": LEAVES % (pids, body)})
@@ -109,6 +110,18 @@ def test_a_run_that_has_returned_is_recorded_whatever_it_leaves_behind(site, tmp
     left = pids.read_text().split() if pids.exists() else []
     assert not any(alive(int(pid)) for pid in left)
     assert project.run("status").code == 0
+
+
+@posix
+def test_what_has_left_the_group_is_ended_also_when_asrun_is_killed(site, tmp_path):
+    pids = tmp_path / "pids"
+    body = "note(subprocess.Popen(['sleep', '600'], start_new_session=True).pid)\ntime.sleep(600)"
+    project = site({"snippets/leaves.py": LEAVES % (pids, textwrap.indent(body, "    "))})
+    asrun = project.start("run", "leaves")
+    assert eventually(lambda: pids.exists() and pids.read_text().endswith("\n"), 60)
+    asrun.kill()
+    asrun.communicate(timeout=60)
+    assert eventually(lambda: not alive(int(pids.read_text())))
 
 
 @posix

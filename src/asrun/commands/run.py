@@ -15,7 +15,7 @@ from asrun.bundle import check_bundle, pack
 from asrun.commands.console import cost, err, escape, out, progress
 from asrun.errors import AsrunError, Problems
 from asrun.formats import format_seconds, plural
-from asrun.model import RunName, Snippet, State
+from asrun.model import Record, RunName, Snippet, State
 from asrun.process import end_all
 from asrun.project import Project, find_project
 from asrun.snippet import cheapest_scale, find_snippet, survey
@@ -137,6 +137,7 @@ def _run_there(
                 out.print(
                     f"[green]ran[/]     {record.run}  {cost(record)} -> {project.relative(store.path(record.run))}"
                 )
+                _remark(record)
     return runs
 
 
@@ -222,11 +223,16 @@ def _run_one(
         tell(str(name), "")
         tell(f"{name} figures", "")
     out.print(f"[green]ran[/]     {name}  {cost(made)} -> {project.relative(store.path(made.run))}")
-    for remark in made.remarks:
-        out.print(f"[yellow]note[/]    {name}  {escape(remark)}")
+    _remark(made)
     before, now = record.provenance.seconds if record else 0.0, made.provenance.seconds
     if before and now > max(_SLOW * before, before + 5):
         out.print(f"[yellow]slow[/]    {name}  took {now / before:.1f} times as long as the last time")
+
+
+def _remark(record: Record) -> None:
+    """Tell what whoever reads a record should know of its run."""
+    for remark in record.remarks:
+        out.print(f"[yellow]note[/]    {record.run}  {escape(remark)}")
 
 
 _SLOW = 2.0

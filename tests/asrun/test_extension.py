@@ -137,7 +137,7 @@ def test_a_claim_that_does_not_hold_is_told_with_both_sides(coin, expression, si
     assert all(side in message for side in sides), message
 
 
-@pytest.mark.parametrize(("scale", "told"), [("quick", None), ("full", "coin has no record at scale full")])
+@pytest.mark.parametrize(("scale", "told"), [("quick", None), ("full", "coin has no scale full")])
 def test_a_claim_may_ask_for_a_scale(coin, scale, told):
     text = f"/// claim | Often.\n    scale: {scale}\n\ncoin.tosses > 5\n///"
     if told:

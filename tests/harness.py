@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -33,7 +34,7 @@ from asrun.project import Project, find_project
 from asrun.snippet import find_snippet
 from asrun.store import Store
 
-__all__ = ["ANSWER", "COIN", "Result", "Site", "alive", "eventually", "provenance", "raised", "record"]
+__all__ = ["ANSWER", "COIN", "Result", "Site", "alive", "eventually", "has_compiler", "provenance", "raised", "record"]
 
 MKDOCS = """\
 site_name: Tiny
@@ -238,6 +239,11 @@ def eventually(condition: Callable[[], object], seconds: float = 30.0) -> bool:
             return True
         time.sleep(0.05)
     return bool(condition())
+
+
+def has_compiler() -> bool:
+    """Whether torch.compile has a C++ compiler to call."""
+    return shutil.which(os.environ.get("CXX", "g++")) is not None
 
 
 def alive(pid: int) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import shutil
 
 import pytest
 import reference
@@ -21,6 +19,7 @@ from dropoutlab.optimizers import SGD, Adam, AdamW
 from dropoutlab.passes import ACTIVATIONS, LOSSES
 from dropoutlab.schedules import Constant, Inverse, Linear, Ramp
 from dropoutlab.training import Batches, train
+from harness import has_compiler
 
 architectures = st.builds(
     lambda inputs, hidden, classes: [inputs, *hidden, classes],
@@ -411,7 +410,7 @@ def test_units_of_another_shape_are_refused_with_the_shape_that_would_do():
 @pytest.fixture
 def compiler():
     """Skip where torch.compile has no C++ compiler to call."""
-    if shutil.which(os.environ.get("CXX", "g++")) is None:
+    if not has_compiler():
         pytest.skip("needs a C++ compiler")
     assert passes.compiled() is not None
 

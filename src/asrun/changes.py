@@ -98,7 +98,7 @@ def compare_values(before: dict[str, Any], after: dict[str, Any]) -> list[ValueC
             changes.append(ValueChange(name, Kind.REMOVED, [Entry(name, _shown(before, path), None)]))
         elif path not in was:
             changes.append(ValueChange(name, Kind.ADDED, [Entry(name, None, _shown(after, path))]))
-        elif _written(was[path]) != _written(now[path]):
+        elif not _same(was[path], now[path]):
             changes.append(_compare_value(before, after, path))
     return sorted(changes, key=lambda change: change.entries[0].rank, reverse=True)
 
@@ -115,6 +115,13 @@ def _leaf(values: Any, path: tuple[str, ...]) -> Any:
     for name in path:
         values = values[name]
     return values
+
+
+def _same(was: Any, now: Any) -> bool:
+    arrays = isinstance(was, np.ndarray) and isinstance(now, np.ndarray) and was.dtype == now.dtype
+    if arrays and was.shape == now.shape and was.tobytes() == now.tobytes():
+        return True
+    return _written(was) == _written(now)
 
 
 def _written(value: Any) -> str:

@@ -21,7 +21,7 @@ from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import AnchorLink
 from mkdocs.utils import get_relative_url
 
-from asrun import browser, decks, mathfont, notebook, pdf, slides
+from asrun import apart, browser, decks, mathfont, notebook, pdf, slides
 from asrun.context import Context
 from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of, pdf_names
 from asrun.errors import AsrunError, Problems
@@ -62,6 +62,9 @@ class AsrunPluginConfig(Config):
     sourced_numbers = config_options.Type(list, default=OPTIONS["sourced_numbers"])
     number_settings = config_options.Type(dict, default=OPTIONS["number_settings"])
     minutes = config_options.Type((int, float), default=OPTIONS["minutes"])
+    output_lines = config_options.Type((int, float), default=OPTIONS["output_lines"])
+    array_mb = config_options.Type((int, float), default=OPTIONS["array_mb"])
+    record_mb = config_options.Type((int, float), default=OPTIONS["record_mb"])
 
 
 class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
@@ -106,7 +109,10 @@ class AsrunPlugin(BasePlugin[AsrunPluginConfig]):
             files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(path)))
         shim = slides.ASSETS / "vendor" / "iframe-worker-shim.js"
         files.append(File.generated(config, "assets/asrun/iframe-worker-shim.js", abs_src_path=str(shim)))
-        for path in [*self.project.snippets.glob("[!_]*.py"), *self.project.records.glob("*/*.json")]:
+        records = self.project.records
+        for path in [
+            *self.project.snippets.glob("[!_]*.py"), *records.glob("*/*.json"), *records.glob(f"*/*{apart.SUFFIX}")
+        ]:  # fmt: skip
             target = "snippets/" + path.relative_to(self.project.snippets).as_posix()
             files.append(File.generated(config, target, abs_src_path=str(path)))
         for path in self.project.decks:

@@ -19,6 +19,7 @@ from typing import Any
 
 from asrun import codec
 from asrun.errors import AsrunError
+from asrun.measure import check_axes
 from asrun.observe import Calls
 from asrun.watch import Watch, device, end_with_parent, is_own, modules, take_standard_input, versions
 
@@ -39,7 +40,9 @@ def main(request_file: str) -> int:
         module = _load(path, calls)
         started = time.perf_counter()
         if request["do"] == "run":
-            values = codec.encode(module.run(**request["parameters"]))
+            result = module.run(**request["parameters"])
+            values = codec.encode(result)
+            check_axes(result)
             seconds = time.perf_counter() - started
             (out / "values.json").write_text(json.dumps(values), "utf-8")
         else:

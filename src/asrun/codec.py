@@ -15,7 +15,6 @@ import numpy as np
 
 from asrun.conversions import conversion, kind
 from asrun.errors import AsrunError
-from asrun.measure import check_axes
 
 __all__ = ["DEEPEST", "DTYPE", "decode", "dumps", "encode", "plain", "seal"]
 
@@ -64,7 +63,6 @@ def encode(result: Any, keep_apart: KeepApart | None = None) -> tuple[dict[str, 
     except _Unrecorded as found:
         path, value = found.args
         raise _refused(_place(result, path), value) from None
-    check_axes(result)
     return values, encoder.arrays
 
 

@@ -201,7 +201,8 @@ def _compare_value(before: dict[str, Any], after: dict[str, Any], path: tuple[st
         if not remark and kinds[0] == kinds[1]:
             kinds = [codec.plain(_leaf(values, path)) for values in (before, after)]
         return ValueChange(name, Kind.CHANGED, [Entry(name, kinds[0], kinds[1])], 0, changed.size, remark)
-    return ValueChange(name, Kind.CHANGED, _largest(entries, int(changed.sum())), int(changed.sum()), changed.size, remark)
+    many = int(changed.sum())
+    return ValueChange(name, Kind.CHANGED, _largest(entries, many), many, changed.size, remark)
 
 
 def _telling(left: np.ndarray, right: np.ndarray, changed: np.ndarray, seeds: bool) -> np.ndarray:

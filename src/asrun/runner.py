@@ -20,6 +20,7 @@ from asrun.errors import AsrunError
 from asrun.fingerprint import Observed, PassedBy, Reading, merge
 from asrun.key import data_digests, folders, plot_code, unreached, variable_digests
 from asrun.model import Figure, Provenance, Record, RunName, Snippet, Where
+from asrun.printed import shortened
 from asrun.process import Limits, Listener, start
 from asrun.project import Project
 from asrun.raster import replaced
@@ -139,7 +140,7 @@ def run_snippet(
     reached, passed_by = reading.reached(), PassedBy()
     if report["calls"]:
         reached, passed_by = reading.observed(_observed(report))
-    return Record(
+    made = Record(
         run=run,
         question=snippet.question,
         parameters=snippet.scales[scale],
@@ -164,6 +165,7 @@ def run_snippet(
             command=f"asrun run {snippet.name} --scale {scale}",
         ),
     )
+    return shortened(made, project.output_lines)
 
 
 def _observed(report: dict[str, Any]) -> Observed:

@@ -9,6 +9,7 @@ from pymdownx.blocks.block import type_string_in
 from asrun.blocks.base import AsrunBlock
 from asrun.elements import element, provenance, stale_note
 from asrun.errors import AsrunError
+from asrun.printed import shorten
 from asrun.store import PRINTED
 
 __all__ = ["FigureBlock", "OutputBlock"]
@@ -63,6 +64,8 @@ class OutputBlock(AsrunBlock):
             raise AsrunError(
                 f"{record.run} printed nothing", remedy="print what the page should show, or take this block out"
             )
+        # Records of earlier versions have all of it.
+        output, _ = shorten(record.output, self.page.context.project.output_lines)
         made.set("class", "asrun-output")
-        etree.SubElement(made, "pre", {"tabindex": "0"}).append(element("code", record.output))
+        etree.SubElement(made, "pre", {"tabindex": "0"}).append(element("code", output))
         made.append(provenance(record, self.page.context.condition(record), self.page.links))

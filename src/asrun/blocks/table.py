@@ -18,6 +18,9 @@ from asrun.model import RunName
 
 __all__ = ["TableBlock"]
 
+MOST_CELLS = 10_000
+"""Cells of a table: more are for a drawing."""
+
 _EXAMPLE = (
     "write `of: snippet.value`, or `rows: {label: snippet.labels}` and `columns: {heading: snippet.value(axis=label)}`"
 )
@@ -83,6 +86,7 @@ class TableBlock(AsrunBlock):
         first, *second = axes
         across = list(value.labels[second[0]]) if second else [None]
         heads = [f"{first} ↓ {second[0]} →" if second else first]
+        _check_size(len(value.labels[first]), len(heads) + len(across))
         heads += [_label(label) for label in across] if second else [self.options["of"].rpartition(".")[2]]
         return heads, (
             [_label(label)]
@@ -98,11 +102,13 @@ class TableBlock(AsrunBlock):
         rows, columns = self.options["rows"], self.options["columns"]
         if not isinstance(rows, dict) or len(rows) != 1 or not isinstance(columns, dict) or not columns:
             raise AsrunError("this table does not say what it shows", remedy=_EXAMPLE)
-        ((name, labels),) = rows.items()
+        ((name, given),) = rows.items()
+        labels = self.labels(given)
+        _check_size(len(labels), 1 + len(columns))
         return [str(name), *map(str, columns)], (
             [_label(label)]
             + [self.cell(str(expression), {str(name): Measure(_array(label))}) for expression in columns.values()]
-            for label in self.labels(labels)
+            for label in labels
         )
 
     def labels(self, given: Any) -> list[Any]:
@@ -129,6 +135,14 @@ class TableBlock(AsrunBlock):
 
     def written(self, value: Measure, spec: str = "") -> str:
         return format_measure(value, spec or self.options["format"])
+
+
+def _check_size(rows: int, columns: int) -> None:
+    if rows * columns > MOST_CELLS:
+        raise AsrunError(
+            f"this table would have {rows} rows and {columns} columns, and no page can show them",
+            remedy="choose some labels: snippet.value(axis=[first, second]); or draw it: /// figure",
+        )
 
 
 def _array(label: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from asrun.conversions import conversion, kind
 from asrun.errors import AsrunError
 
-__all__ = ["DEEPEST", "DTYPE", "decode", "dumps", "encode", "plain", "seal"]
+__all__ = ["DEEPEST", "DTYPE", "decode", "dumps", "encode", "is_name", "plain", "seal"]
 
 DTYPE = re.compile(r"bool|u?int(?:8|16|32|64)|float(?:16|32|64)|[<>](?:[iu][248]|f[248])")
 """How a record writes the kinds of numbers that an array of it may have."""
@@ -28,6 +28,8 @@ _AROUND = 8
 _LONGEST_NUMBER = 10_000
 """Bits of a whole number: Python reads no more than 4,300 digits."""
 _NONE: Mapping[str, Any] = MappingProxyType({})
+_LONGEST_NAME = 200
+"""Characters of the name of a value."""
 _SHOWN = 80
 """Characters of a name or a place that a message shows."""
 _LARGEST_EMPTY = 10_000_000
@@ -118,8 +120,13 @@ class _Encoder:
 _TOO_DEEP = object()
 
 
+def is_name(text: str) -> bool:
+    """Can a value be called so: in a line that says what it seems to say?"""
+    return 0 < len(text) <= _LONGEST_NAME and text.isprintable()
+
+
 def _key(path: str, key: Any) -> str:
-    if not isinstance(key, str) or not key or "." in key:
+    if not isinstance(key, str) or not is_name(key) or "." in key:
         raise _Unrecorded(path, _Key(key))
     return str.__str__(key)
 
@@ -154,7 +161,7 @@ def _refused(place: str, value: Any) -> AsrunError:
         )
     if isinstance(value, _Key):
         told = repr(value.key) if len(repr(value.key)) <= _SHOWN else f"{repr(value.key)[:_SHOWN]}…"
-        remedy = "keys are strings without dots"
+        remedy = "keys are strings of one line, without dots"
         if not isinstance(value.key, str):
             name = place or "result"
             remedy += f": {{str(key): value for key, value in {name}.items()}}" if name.isidentifier() else ""

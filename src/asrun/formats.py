@@ -92,7 +92,8 @@ def format_number(number: float) -> str:
 
 def _spread(values: np.ndarray) -> float:
     """Return the standard deviation; what rounding alone makes of equal numbers is none."""
-    spread = float(np.std(values, ddof=1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = float(np.std(values, ddof=1))
     return 0.0 if spread < 1e-14 * float(np.max(np.abs(values))) else spread
 
 

@@ -59,7 +59,9 @@ class Measure:
             AsrunError: when it is a table, or no number at all.
         """
         if (self.is_number or self.is_sample) and self.values.size:
-            return float(np.mean(self.values))
+            with np.errstate(over="ignore", invalid="ignore"):
+                # Of very large numbers it is infinite, and shown as that.
+                return float(np.mean(self.values))
         if not isinstance(self.values, np.ndarray) or self.values.dtype.kind not in ("iufb" if self.axes else "iuf"):
             shown = self.values[()] if isinstance(self.values, np.ndarray) and not self.axes else self.values
             raise AsrunError(f"{self.text} is {plain(shown)!r}, not a number")
@@ -132,7 +134,11 @@ def plain(value: Any) -> Any:
 def _same(left: Any, right: Any) -> bool:
     numbers = (int, float, np.integer, np.floating)
     if isinstance(left, numbers) and isinstance(right, numbers) and not isinstance(right, bool):
-        return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
+        try:
+            return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
+        except OverflowError:
+            # A whole number too large for a float.
+            return bool(left == right)
     return bool(left == right)
 
 
@@ -186,12 +192,16 @@ def from_record(values: dict[str, Any], path: list[str], text: str, source: Any)
 _EXAMPLE = 'write them as {"axes": {"error": ["drop", "seed"]}}: for each value, the names of its axes in their order'
 
 
+_LONGEST_NAME = 200
+"""Characters of the name of an axis."""
+
+
 def _axes(named: Any, text: str, count: int) -> list[str]:
     """Check the names of a value's axes; one may stand alone."""
     names = [named] if isinstance(named, str) else named
     if not isinstance(names, (list, tuple)) or not all(isinstance(each, str) for each in names):
         raise AsrunError(f"the axes of {text} are not a list of names: {_shown(named)}", remedy=_EXAMPLE)
-    if odd := [each for each in names if not each or not each.isprintable()]:
+    if odd := [each for each in names if not 0 < len(each) <= _LONGEST_NAME or not each.isprintable()]:
         raise AsrunError(f"an axis of {text} has no name that can be written: {ascii(odd[0])[:80]}", remedy=_EXAMPLE)
     if len(set(names)) < len(names):
         raise AsrunError(f"the snippet of {text} names an axis twice: {_shown(names)}")
@@ -240,7 +250,12 @@ def _array(value: Any, text: str) -> np.ndarray:
         if array.dtype.kind == "O":
             # Whole numbers of more than 64 bits.
             array = array.astype(float)
-    except (ValueError, TypeError, OverflowError) as error:
+    except OverflowError as error:
+        raise AsrunError(
+            f"{text} has a whole number of more than 300 digits, which is too large to be shown",
+            remedy="let run return its size: math.log10(number)",
+        ) from error
+    except (ValueError, TypeError) as error:
         raise AsrunError(
             f"{text} is a list of different things, not an array of numbers",
             remedy="give each of them a name: let run return a dict in its place",

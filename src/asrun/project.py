@@ -181,7 +181,7 @@ def _project(root: Path, settings: dict[str, Any]) -> Project:
         scales=tuple(options["scales"]),
         devices=tuple(options["devices"]),
         minutes=float(options["minutes"]),
-        output_lines=int(options["output_lines"]),
+        output_lines=max(2, int(options["output_lines"])),
         array_mb=float(options["array_mb"]),
         record_mb=float(options["record_mb"]),
         markdown=_markdown_extensions(settings.get("markdown_extensions") or []),

@@ -36,7 +36,7 @@ def trim(dry_run: bool) -> None:
 
     With a record go its figures and arrays, and its folder when nothing is left in it; then those that no record names,
     and in .asrun/ the logs and notes of failed runs whose snippet, scale or notebook is gone. Every file is listed with
-    its size. A file in the records folder that asrun does not know is left alone, and named.
+    its size. What asrun does not know in the records folder is left alone, and named.
 
     `asrun status` shows these records as unused.
     """

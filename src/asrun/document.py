@@ -78,7 +78,7 @@ def _check_names(values: dict[str, Any]) -> None:
         value = waiting.pop()
         if isinstance(value, dict):
             if odd := [name for name in value if not is_name(name)]:
-                raise ValueError(f"no value can be called {ascii(odd[0])[:60]}")
+                raise ValueError(f"in values, none can be called {ascii(odd[0])[:60]}")
             waiting += value.values()
         elif isinstance(value, list):
             # Numbers are most of a record: lists of nothing else are passed over quickly.

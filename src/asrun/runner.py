@@ -199,6 +199,8 @@ def redraw(project: Project, snippet: Snippet, record: Record, listener: Listene
         remarks=replaced(record.remarks, {name: entry["points_as_image"] for name, entry in drawn.items()}),
         plot_code=before,
         plot_files=data_digests(project, report),
+        # Which arrays are large is decided anew, too.
+        apart=None,
     )
 
 

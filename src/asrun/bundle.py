@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from asrun import apart
 from asrun.drawing import check_drawing, id_prefix
 from asrun.errors import AsrunError
 from asrun.freshness import record_condition
@@ -36,8 +37,11 @@ __all__ = ["Adoption", "Outcome", "adopt", "check_bundle", "pack"]
 LARGEST_BUNDLE = 64 * 2**20
 """Bytes, unpacked. What is read of JSON takes some twenty times as much memory at worst."""
 
-LARGEST_MEMBER = {".json": 16 * 2**20, ".svg": 4 * 2**20}
+LARGEST_MEMBER = {".json": 16 * 2**20, ".svg": 4 * 2**20, ".gz": 32 * 2**20}
 """Bytes of one member, by its kind."""
+
+LARGEST_ARRAYS = 2 * apart.LARGEST
+"""Bytes of all arrays that stand apart, unpacked."""
 
 MOST_MEMBERS = 4096
 
@@ -45,7 +49,7 @@ _BLOCK = tarfile.BLOCKSIZE
 _LONGEST_REASON = 500
 _MEMBER = re.compile(
     r"(?P<snippet>[^\W\d]\w*)/(?P<scale>[\w-]+)-(?P<device>cpu|cuda)"
-    r"(?:(?P<record>\.json)|\.(?P<figure>\w[\w-]*)\.[0-9a-f]{8}\.svg)"
+    r"(?:(?P<record>\.json)|\.(?P<figure>\w[\w-]*)\.[0-9a-f]{8}\.svg|\.[a-z0-9_-]+\.[0-9a-f]{8}\.npy\.gz)"
 )
 _KINDS = {
     tarfile.SYMTYPE: "a symbolic link",
@@ -199,14 +203,17 @@ def _records(store: Store, members: dict[str, bytes], path: Path) -> list[Record
     for name, data in members.items():
         if name.endswith(".svg"):
             _check_figure(name, data, path)
-    records, left = [], set(members)
+    records, left, unpacked = [], set(members), 0
     for name in sorted(members):
         if (match := _MEMBER.fullmatch(name)) and match["record"]:
             record = _record(store, RunName(match["snippet"], match["scale"], match["device"]), name, members, path)
             left -= {f"{match['snippet']}/{file}" for file in store.files(record)}
             records.append(record)
+            unpacked += sum(map(apart.size, json.loads(members[name])["arrays"].values()))
+            if unpacked > LARGEST_ARRAYS:
+                raise _refused(name, f"the arrays of this bundle have more than {LARGEST_ARRAYS} bytes", path)
     if left:
-        raise _refused(min(left), "no record names this figure", path)
+        raise _refused(min(left), "no record names this file", path)
     if not records:
         raise AsrunError("this bundle holds no record", where=Where(path.name), remedy=_REMEDY)
     return records
@@ -227,13 +234,13 @@ def _check_figure(name: str, data: bytes, path: Path) -> None:
 def _record(store: Store, run: RunName, name: str, members: dict[str, bytes], path: Path) -> Record:
     try:
         text = members[name].decode("utf-8")
-        record = store.decode(run, text, lambda file: members.get(f"{run.snippet}/{file}", b"").decode("utf-8"))
+        record = store.decode(run, text, lambda file: members.get(f"{run.snippet}/{file}", b""))
         if record.damaged:
             raise ValueError(f"{_names(record.damaged)} changed by hand: not what the run wrote")
         files = store.files(record)
         for file in files:
             if f"{run.snippet}/{file}" not in members:
-                raise ValueError(f"its figure {file} is missing")
+                raise ValueError(f"its file {file} is missing")
         # Seals tell what the JSON says; what is stored anew is what it was understood as, and must be the same.
         before, after = (json.loads(each)["seals"] for each in (text, files[store.path(run).name]))
         if unlike := {each for each in before if before[each] != after[each]}:
@@ -297,7 +304,7 @@ def _unpacked(stream: gzip.GzipFile, path: Path) -> dict[str, bytes]:
 def _wrong_member(name: str, size: int) -> str:
     """Say what is wrong with a member; nothing when it may be there."""
     if not _MEMBER.fullmatch(name):
-        return "this is not the name of a record or a figure"
+        return "this is not the name of a record, a figure or an array"
     largest = LARGEST_MEMBER[name[name.rindex(".") :]]
     return "" if 0 <= size <= largest else f"it has {size} bytes, and {largest} is the most"
 

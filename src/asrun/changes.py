@@ -21,6 +21,9 @@ __all__ = ["Entry", "Kind", "ValueChange", "compare_values"]
 SHOWN = 5
 """Of an array in which more entries changed than this, only the largest differences are shown."""
 
+MANY = 2000
+"""Of an array in which more entries changed than this, most are not looked at one by one."""
+
 
 class Kind(StrEnum):
     """How something differs."""
@@ -98,7 +101,7 @@ def compare_values(before: dict[str, Any], after: dict[str, Any]) -> list[ValueC
             changes.append(ValueChange(name, Kind.REMOVED, [Entry(name, _shown(before, path), None)]))
         elif path not in was:
             changes.append(ValueChange(name, Kind.ADDED, [Entry(name, None, _shown(after, path))]))
-        elif _written(was[path]) != _written(now[path]):
+        elif not _same(was[path], now[path]):
             changes.append(_compare_value(before, after, path))
     return sorted(changes, key=lambda change: change.entries[0].rank, reverse=True)
 
@@ -115,6 +118,17 @@ def _leaf(values: Any, path: tuple[str, ...]) -> Any:
     for name in path:
         values = values[name]
     return values
+
+
+def _same(was: Any, now: Any) -> bool:
+    arrays = isinstance(was, np.ndarray) and isinstance(now, np.ndarray) and was.dtype == now.dtype
+    if arrays and was.shape == now.shape:
+        if was.tobytes() == now.tobytes():
+            return True
+        # What is no number can be written in several ways.
+        if was.dtype.kind != "f" or not np.isnan(was).any():
+            return False
+    return _written(was) == _written(now)
 
 
 def _written(value: Any) -> str:
@@ -180,20 +194,38 @@ def _compare_value(before: dict[str, Any], after: dict[str, Any], path: tuple[st
     changed = _differ(left.values, right.values, seeds)
     entries = [
         _entry(f"{name}{_place(right, at)}", left.values[at], right.values[at], seeds)
-        for at in map(tuple, np.argwhere(changed))
+        for at in map(tuple, _telling(left.values, right.values, changed, seeds))
     ]
     if not entries:
         # Labels came or went, or the numbers are of another kind, or they are too long to be told apart as floats.
         if not remark and kinds[0] == kinds[1]:
             kinds = [codec.plain(_leaf(values, path)) for values in (before, after)]
         return ValueChange(name, Kind.CHANGED, [Entry(name, kinds[0], kinds[1])], 0, changed.size, remark)
-    return ValueChange(name, Kind.CHANGED, _largest(entries), len(entries), changed.size, remark)
+    many = int(changed.sum())
+    return ValueChange(name, Kind.CHANGED, _largest(entries, many), many, changed.size, remark)
 
 
-def _largest(entries: list[Entry]) -> list[Entry]:
+def _telling(left: np.ndarray, right: np.ndarray, changed: np.ndarray, seeds: bool) -> np.ndarray:
+    """Return where entries changed; of very many only where any of them may be the largest that `_largest` returns."""
+    places = np.argwhere(changed)
+    if len(places) <= MANY:
+        return places
+    sides = [side[changed].astype(float) for side in (left, right)]
+    with np.errstate(all="ignore"):
+        before, after = (side.mean(axis=-1) if seeds else side for side in sides)
+        sizes = np.abs(after - before)
+        ranks = [sizes, sizes / np.abs(before), np.isfinite(before) & np.isfinite(after)]
+        if seeds:
+            ranks.append(sizes / np.sqrt(sum(side.var(axis=-1) * side.shape[-1] for side in sides)))
+    chosen = {at for rank in ranks for at in np.argsort(-np.nan_to_num(rank * 1.0), kind="stable")[:SHOWN]}
+    chosen |= {*np.argsort(ranks[2], kind="stable")[:SHOWN]}
+    return places[sorted(chosen)]
+
+
+def _largest(entries: list[Entry], many: int) -> list[Entry]:
     """Return entries, the largest difference first; of many only the largest in spreads and the largest as it is."""
     entries = sorted(entries, key=lambda entry: entry.rank, reverse=True)
-    if len(entries) <= SHOWN:
+    if many <= SHOWN:
         return entries
     first, largest = entries[0], max(entries, key=lambda entry: abs(entry.difference or 0))
     if largest is first or not largest.difference:

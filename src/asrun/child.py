@@ -21,6 +21,7 @@ from typing import Any
 from asrun import codec
 from asrun.errors import AsrunError
 from asrun.luck import Luck
+from asrun.measure import check_axes
 from asrun.observe import Calls
 from asrun.warned import Warned
 from asrun.watch import (
@@ -62,7 +63,9 @@ def main(request_file: str) -> int:
             # A fork that came back from `run`, too: what it returns was not asked for.
             return 0
         if request["do"] == "run":
-            result = codec.encode(result)
+            encoded = codec.encode(result)
+            check_axes(result)
+            result = encoded
         seconds = time.perf_counter() - started
         write(out / ("values.json" if request["do"] == "run" else "figures.json"), result)
         inside = [request["root"], *request["data"]]

@@ -6,18 +6,20 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from asrun.conversions import conversion, kind
 from asrun.errors import AsrunError
-from asrun.measure import check_axes
 
-__all__ = ["DEEPEST", "decode", "dumps", "encode", "plain", "seal"]
+__all__ = ["DEEPEST", "DTYPE", "decode", "dumps", "encode", "is_name", "plain", "seal"]
 
-_DTYPE = re.compile(r"bool|u?int(?:8|16|32|64)|float(?:16|32|64)|[<>](?:[iu][248]|f[248])")
+DTYPE = re.compile(r"bool|u?int(?:8|16|32|64)|float(?:16|32|64)|[<>](?:[iu][248]|f[248])")
+"""How a record writes the kinds of numbers that an array of it may have."""
 _EMPTY_SHAPE = re.compile(r"\d{1,8}(?:x\d{1,8}){1,31}", re.ASCII)
 DEEPEST = 100
 """How deep lists and objects of a record may be nested; whatever handles one calls itself once or more a level."""
@@ -25,14 +27,25 @@ _AROUND = 8
 """Levels of a record around its values, and to spare."""
 _LONGEST_NUMBER = 10_000
 """Bits of a whole number: Python reads no more than 4,300 digits."""
+_NONE: Mapping[str, Any] = MappingProxyType({})
+_LONGEST_NAME = 200
+"""Characters of the name of a value."""
 _SHOWN = 80
 """Characters of a name or a place that a message shows."""
 _LARGEST_EMPTY = 10_000_000
 """How many elements the axes of an array without elements may span: what is averaged over the others has as many."""
 
 
-def encode(result: Any) -> tuple[dict[str, Any], dict[str, str]]:
+KeepApart = Callable[[str, np.ndarray], str | None]
+"""Is given each array with its path; returns what to say of one that it keeps elsewhere, and None for all others."""
+
+
+def encode(result: Any, keep_apart: KeepApart | None = None) -> tuple[dict[str, Any], dict[str, str]]:
     """Turn a result into plain JSON values.
+
+    Arguments:
+        result: What `run` returned.
+        keep_apart: Decides which arrays are kept elsewhere.
 
     Returns:
         The values, and the dtype of everything that was an array (or a number that JSON has no word for), by path.
@@ -46,13 +59,12 @@ def encode(result: Any) -> tuple[dict[str, Any], dict[str, str]]:
             f"run returned {kind(result)}, which cannot be recorded",
             remedy='return a dict that gives each thing measured a name: return {"error": error}',
         )
-    encoder = _Encoder()
+    encoder = _Encoder(keep_apart)
     try:
         values = encoder.encode(result, "", DEEPEST - _AROUND)
     except _Unrecorded as found:
         path, value = found.args
         raise _refused(_place(result, path), value) from None
-    check_axes(result)
     return values, encoder.arrays
 
 
@@ -63,8 +75,9 @@ class _Unrecorded(Exception):
 class _Encoder:
     """Encodes one result, and remembers what was an array."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep_apart: KeepApart | None = None) -> None:
         self.arrays: dict[str, str] = {}
+        self.keep_apart = keep_apart
 
     def encode(self, value: Any, path: str, deeper: int) -> Any:
         if isinstance(value, dict):
@@ -94,6 +107,9 @@ class _Encoder:
         if type(value) in (np.ndarray, np.memmap) or isinstance(value, (np.generic, float)):
             array = np.asarray(value)
             if array.dtype.kind in "biuf" and array.dtype.itemsize <= 8:
+                if self.keep_apart and array.ndim and (told := self.keep_apart(path, array)):
+                    self.arrays[path] = told
+                    return None
                 # The shape of an array without elements is not in its brackets.
                 shape = f" {'x'.join(map(str, array.shape))}" if array.ndim > 1 and not array.size else ""
                 self.arrays[path] = str(array.dtype) + shape
@@ -104,8 +120,13 @@ class _Encoder:
 _TOO_DEEP = object()
 
 
+def is_name(text: str) -> bool:
+    """Can a value be called so: in a line that says what it seems to say?"""
+    return 0 < len(text) <= _LONGEST_NAME and text.isprintable()
+
+
 def _key(path: str, key: Any) -> str:
-    if not isinstance(key, str) or not key or "." in key:
+    if not isinstance(key, str) or not is_name(key) or "." in key:
         raise _Unrecorded(path, _Key(key))
     return str.__str__(key)
 
@@ -140,7 +161,7 @@ def _refused(place: str, value: Any) -> AsrunError:
         )
     if isinstance(value, _Key):
         told = repr(value.key) if len(repr(value.key)) <= _SHOWN else f"{repr(value.key)[:_SHOWN]}…"
-        remedy = "keys are strings without dots"
+        remedy = "keys are strings of one line, without dots"
         if not isinstance(value.key, str):
             name = place or "result"
             remedy += f": {{str(key): value for key, value in {name}.items()}}" if name.isidentifier() else ""
@@ -166,14 +187,21 @@ def _list(array: np.ndarray) -> Any:
     return float(str(number)) if np.isfinite(number) else str(number)
 
 
-def decode(values: dict[str, Any], arrays: dict[str, str]) -> dict[str, Any]:
+def decode(values: dict[str, Any], arrays: dict[str, str], apart: Mapping[str, Any] = _NONE) -> dict[str, Any]:
     """Turn JSON values back into what `run` returned (tuples as lists).
+
+    Arguments:
+        values: The JSON values.
+        arrays: The dtype of what was an array, by path.
+        apart: Arrays that are kept elsewhere, by path.
 
     Raises:
         ValueError: when something is not the array that it is said to be. Arrays of objects are none that a record has.
     """
 
     def restore(value: Any, path: str) -> Any:
+        if path in apart and value is None:
+            return apart[path]
         if path in arrays:
             try:
                 return _array(value, arrays[path])
@@ -190,7 +218,7 @@ def decode(values: dict[str, Any], arrays: dict[str, str]) -> dict[str, Any]:
 
 def _array(value: Any, told: str) -> Any:
     dtype, _, shape = told.partition(" ")
-    if not _DTYPE.fullmatch(dtype):
+    if not DTYPE.fullmatch(dtype):
         raise ValueError("no array of a record has this dtype")
     # Numbers that do not fit are an error, and not a warning and an infinity.
     with np.errstate(all="raise", under="ignore"):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from asrun.codec import DEEPEST
+from asrun.codec import DEEPEST, is_name
 from asrun.model import Provenance
 
 __all__ = ["SCHEMA", "read"]
@@ -43,6 +43,7 @@ def read(text: str) -> dict[str, Any]:
     if (schema := document.get("schema")) != SCHEMA or isinstance(schema, bool):
         raise ValueError(f"schema {schema!r}, this version reads {SCHEMA}")
     _check_fields(document, "", _RECORD, optional=("output_seal", "seal", "remarks"))
+    _check_names(document["values"])
     _check_fields(document["key"], "key.", _KEY, optional=_NEWER)
     _check_fields(document["provenance"], "provenance.", _PROVENANCE)
     if unknown := set(document["provenance"]) - set(_PROVENANCE):
@@ -68,6 +69,20 @@ def _check_nesting(document: Any) -> None:
             return
         level = inner
     raise ValueError(f"it is nested deeper than {DEEPEST} levels")
+
+
+def _check_names(values: dict[str, Any]) -> None:
+    """Refuse names of values that would not be read as what they are, wherever they are told."""
+    waiting: list[Any] = [values]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if odd := [name for name in value if not is_name(name)]:
+                raise ValueError(f"in values, none can be called {ascii(odd[0])[:60]}")
+            waiting += value.values()
+        elif isinstance(value, list):
+            # Numbers are most of a record: lists of nothing else are passed over quickly.
+            waiting += [each for each in value if isinstance(each, (dict, list))]
 
 
 def _check_fields(value: Any, prefix: str, kinds: dict[str, _Kind], optional: tuple[str, ...] = ()) -> None:

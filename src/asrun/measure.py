@@ -254,12 +254,16 @@ def from_record(values: dict[str, Any], path: list[str], text: str, source: Any)
 _EXAMPLE = 'write them as {"axes": {"error": ["drop", "seed"]}}: for each value, the names of its axes in their order'
 
 
+_LONGEST_NAME = 200
+"""Characters of the name of an axis."""
+
+
 def _axes(named: Any, text: str, count: int) -> list[str]:
     """Check the names of a value's axes; one may stand alone."""
     names = [named] if isinstance(named, str) else named
     if not isinstance(names, (list, tuple)) or not all(isinstance(each, str) for each in names):
         raise AsrunError(f"the axes of {text} are not a list of names: {_shown(named)}", remedy=_EXAMPLE)
-    if odd := [each for each in names if not each or not each.isprintable()]:
+    if odd := [each for each in names if not 0 < len(each) <= _LONGEST_NAME or not each.isprintable()]:
         raise AsrunError(f"an axis of {text} has no name that can be written: {ascii(odd[0])[:80]}", remedy=_EXAMPLE)
     if len(set(names)) < len(names):
         raise AsrunError(f"the snippet of {text} names an axis twice: {_shown(names)}")

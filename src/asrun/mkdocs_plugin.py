@@ -21,7 +21,7 @@ from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import AnchorLink
 from mkdocs.utils import get_relative_url
 
-from asrun import browser, decks, imprint, mathfont, notebook, pdf, slides
+from asrun import apart, browser, decks, imprint, mathfont, notebook, pdf, slides
 from asrun.citation import Citation, note_front_matter
 from asrun.context import Context
 from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of, pdf_names
@@ -123,7 +123,10 @@ class AsrunPlugin(BasePlugin):
             files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(path)))
         shim = slides.ASSETS / "vendor" / "iframe-worker-shim.js"
         files.append(File.generated(config, SHIM, abs_src_path=str(shim)))
-        sources = [*self.project.snippets.glob("[!_]*.py"), *self.project.records.glob("*/*.json")]
+        records = self.project.records
+        sources = [
+            *self.project.snippets.glob("[!_]*.py"), *records.glob("*/*.json"), *records.glob(f"*/*{apart.SUFFIX}")
+        ]  # fmt: skip
         for path in filter(Path.is_file, sources):
             target = "snippets/" + path.relative_to(self.project.snippets).as_posix()
             files.append(File.generated(config, target, abs_src_path=str(path)))

@@ -123,6 +123,8 @@ class Record:
     """Functions that the run called though no name leads there, by file."""
     remarks: tuple[str, ...] = ()
     """What whoever reads the record should know of the run: warnings, what was cut short, what was left behind."""
+    apart: frozenset[str] | None = None
+    """Paths of the arrays that stand in files of their own; None for a new record, where the largest will."""
     damaged: frozenset[str] = frozenset()
     """Names of values that are not what the run wrote: edited by hand, or torn."""
 

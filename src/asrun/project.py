@@ -25,6 +25,9 @@ OPTIONS: dict[str, Any] = {
     "scales": ["full", "quick"],
     "devices": ["cuda", "cpu"],
     "minutes": 20,
+    "output_lines": 1000,
+    "array_mb": 0.5,
+    "record_mb": 16,
     "macros": {},
     "sourced_numbers": [],
     "number_settings": {},
@@ -42,6 +45,9 @@ r"""The options of the `asrun` plugin in mkdocs.yml, with their defaults:
 - `sourced_numbers`: pages, decks, other files, and folders, in whose prose a number that looks measured needs a source.
 - `number_settings`: regular expressions of what needs none there, each with the reason: `{'drop \d\.\d': a setting}`.
 - `minutes`: how long a run may take when its snippet's NEEDS does not say.
+- `output_lines`: how many lines of what a run prints are recorded: of more, the first and the last.
+- `array_mb`: an array of more megabytes stands in a compressed file beside its record.
+- `record_mb`: a record of more megabytes, all its files together, is refused.
 """
 
 
@@ -72,6 +78,9 @@ class Project:
     """The pages that the navigation names, in its order: `lessons/07.md`."""
     uses_asrun: bool = True
     """Whether mkdocs.yml lists the plugin: any other project is left alone."""
+    output_lines: int = OPTIONS["output_lines"]
+    array_mb: float = OPTIONS["array_mb"]
+    record_mb: float = OPTIONS["record_mb"]
     read: tuple[Path, ...] = ()
     """The files that say all this: mkdocs.yml, and what it inherits from."""
 
@@ -160,6 +169,9 @@ def _project(file: Path, settings: dict[str, Any], read: tuple[Path, ...] = ()) 
         scales=tuple(options["scales"]),
         devices=tuple(options["devices"]),
         minutes=float(options["minutes"]),
+        output_lines=max(2, int(options["output_lines"])),
+        array_mb=float(options["array_mb"]),
+        record_mb=float(options["record_mb"]),
         markdown=_markdown_extensions(settings.get("markdown_extensions"), where),
         macros=options["macros"],
         sourced_numbers=tuple(options["sourced_numbers"]),

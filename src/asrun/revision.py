@@ -41,7 +41,7 @@ def find_commit(root: Path, revision: str) -> str:
 
 
 def check_out(project: Project, commit: str, folder: Path) -> None:
-    """Write the records of a commit, and their figures, into a folder.
+    """Write the records of a commit, with their figures and arrays, into a folder.
 
     Raises:
         AsrunError: when git does not give them.
@@ -54,7 +54,7 @@ def check_out(project: Project, commit: str, folder: Path) -> None:
         described, _, name = os.fsdecode(line).partition("\t")
         mode, _, digest = described.split()
         # Plain files in a record's folder, by names that cannot lead out of it: links are not followed.
-        if mode.startswith("100") and re.fullmatch(r"(?!\.\.?/)[^/\\:]+/[^/\\:]+\.(json|svg)", name):
+        if mode.startswith("100") and re.fullmatch(r"(?!\.\.?/)[^/\\:]+/[^/\\:]+\.(json|svg|npy\.gz)", name):
             wanted.append((folder / name, digest))
     given = _git(project.root, "cat-file", "--batch", given="".join(f"{digest}\n" for _, digest in wanted).encode())
     if given.returncode:

@@ -21,6 +21,7 @@ from asrun.fingerprint import Observed, PassedBy, Reading, merge
 from asrun.follow import forgiving
 from asrun.key import data_digests, folders, plot_code, unreached, variable_digests
 from asrun.model import Figure, Provenance, Record, RunName, Snippet, Where
+from asrun.printed import shortened
 from asrun.process import Limits, Listener, no_room, start, write
 from asrun.project import Project
 from asrun.raster import replaced
@@ -174,7 +175,7 @@ def run_snippet(
     reached, passed_by = reading.reached(), PassedBy()
     if report["calls"]:
         reached, passed_by = reading.observed(_observed(report))
-    return Record(
+    made = Record(
         run=run,
         question=snippet.question,
         parameters=snippet.scales[scale],
@@ -200,6 +201,7 @@ def run_snippet(
             command=f"asrun run {snippet.name} --scale {scale}",
         ),
     )
+    return shortened(made, project.output_lines)
 
 
 def _observed(report: dict[str, Any]) -> Observed:
@@ -233,6 +235,8 @@ def redraw(project: Project, snippet: Snippet, record: Record, listener: Listene
         remarks=replaced(record.remarks, {name: entry["points_as_image"] for name, entry in drawn.items()}),
         plot_code=before,
         plot_files=data_digests(project, report),
+        # Which arrays are large is decided anew, too.
+        apart=None,
     )
 
 

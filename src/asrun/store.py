@@ -2,10 +2,11 @@
 
     snippets/records/drop_rate/full-cpu.json                  values, key and provenance of one run
     snippets/records/drop_rate/full-cpu.error.1f2e3d4c.svg    one figure of it, named by its digest
+    snippets/records/drop_rate/full-cpu.maps.5a6b7c8d.npy.gz  one large array of it (see asrun.apart)
 
-Figures are written first and the JSON file last, each to a temporary name, flushed, then renamed: the rename of the
-JSON file is the moment at which a record exists. A figure that no record names is swept away afterwards, and so is what
-a process left behind that was killed while it wrote. Whoever writes holds a lock on the folder, which ends with its
+Figures and arrays are written first and the JSON file last, each to a temporary name, flushed, then renamed: the rename
+of the JSON file is the moment at which a record exists. What no record names is swept away afterwards, and so is what a
+process left behind that was killed while it wrote. Whoever writes holds a lock on the folder, which ends with its
 process: of two at once, the second one waits.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +22,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from asrun import codec
+import numpy as np
+
+from asrun import apart, codec
 from asrun.document import SCHEMA
 from asrun.document import read as read_document
 from asrun.drawing import check_drawing, id_prefix
@@ -113,10 +117,10 @@ class Store:
             return cached[1]
         try:
             text = path.read_text("utf-8")
-            record = self.decode(run, text, lambda file: self._drawing(path, file))
+            record = self.decode(run, text, lambda file: _beside(path, file))
             while record.damaged and (now := path.read_text("utf-8")) != text:
                 # Its figures were swept away while it was read: it has been replaced, and is read again.
-                text, record = now, self.decode(run, now, lambda file: self._drawing(path, file))
+                text, record = now, self.decode(run, now, lambda file: _beside(path, file))
         except (OSError, ValueError) as error:
             raise AsrunError(
                 f"this record cannot be read ({type(error).__name__}: {error})",
@@ -159,6 +163,7 @@ class Store:
 
     def _put(self, record: Record) -> Path:
         path, files = self.path(record.run), self.files(record)
+        self._check_size(record, files)
         path.parent.mkdir(parents=True, exist_ok=True)
         with alone_in(path.parent) as alone:
             for name, data in files.items():
@@ -170,7 +175,16 @@ class Store:
     def files(self, record: Record) -> dict[str, bytes]:
         """Return the files that hold a record, by name, in the order in which they must be written."""
         path, files = self.path(record.run), {}
-        values, arrays = codec.encode(record.values)
+
+        def keep_apart(at: str, array: np.ndarray) -> str | None:
+            large = array.nbytes > self.project.array_mb * 1e6 if record.apart is None else at in record.apart
+            if not large:
+                return None
+            told, data = apart.pack(array)
+            files[apart.file_name(path.stem, at, told)] = data
+            return told
+
+        values, arrays = codec.encode(record.values, keep_apart)
         figures = {}
         for name, figure in record.figures.items():
             digest = hashlib.sha256(figure.svg.encode()).hexdigest()
@@ -204,27 +218,39 @@ class Store:
         document["seal"] = _description_seal(document)
         return files | {path.name: codec.dumps(document).encode()}
 
+    def _check_size(self, record: Record, files: dict[str, bytes]) -> None:
+        most, total = self.project.record_mb * 1e6, sum(map(len, files.values()))
+        unpacked = sum(map(apart.size, json.loads(files[self.path(record.run).name])["arrays"].values()))
+        if total <= most and unpacked <= apart.LARGEST:
+            return
+        sizes = {name: _size(value) for name, value in record.values.items()} | {PRINTED: len(record.output)}
+        sizes |= {f"figure {name}": len(figure.svg) for name, figure in record.figures.items()}
+        largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
+        raise AsrunError(
+            f"the record of {record.run} would have {_megabytes(max(total, unpacked))}, and "
+            f"{_megabytes(most if total > most else apart.LARGEST)} is the most; its largest parts are "
+            + ", ".join(f"{name} ({_megabytes(sizes[name])})" for name in largest),
+            where=Where(self.project.relative(self.path(record.run))),
+            remedy="return a summary of what is large"
+            + (", or raise record_mb of the asrun plugin in mkdocs.yml" if unpacked <= apart.LARGEST else ""),
+        )
+
     def _sweep(self, path: Path, used: Iterable[str], *, unfinished: bool) -> None:
-        left = [figure for figure in path.parent.glob(f"{path.stem}.*.svg") if figure.name not in set(used)]
+        beside = [*path.parent.glob(f"{path.stem}.*.svg"), *path.parent.glob(f"{path.stem}.*{apart.SUFFIX}")]
+        left = [file for file in beside if file.name not in set(used)]
         if unfinished:
             # While nobody else can be writing, these are of processes that are gone.
             left += path.parent.glob(f".{path.stem}.*.part")
         for each in left:
             each.unlink(missing_ok=True)
 
-    def _drawing(self, path: Path, file: str) -> str:
-        try:
-            return path.with_name(Path(file).name).read_text("utf-8")
-        except (FileNotFoundError, IsADirectoryError):
-            return ""
-
-    def decode(self, run: RunName, text: str, drawing: Callable[[str], str]) -> Record:
+    def decode(self, run: RunName, text: str, beside: Callable[[str], bytes]) -> Record:
         """Read a record from the text of its JSON file.
 
         Arguments:
             run: Which one it is.
             text: What is in the file.
-            drawing: Returns the figure that is in a file of this name; an empty text when there is none.
+            beside: Returns what is in a file of this name, of a figure or an array; nothing when there is none.
 
         Raises:
             ValueError: when it cannot be understood.
@@ -241,9 +267,11 @@ class Store:
             damaged.add(PRINTED)
         if document.get("seal", sealed := _description_seal(document)) != sealed:
             damaged.add(DESCRIPTION)
+        large = self._arrays(run, arrays, beside)
+        damaged |= {at.partition(".")[0] for at, array in large.items() if array is None}
         figures = {}
         for name, entry in document["figures"].items():
-            svg = drawing(entry["file"])
+            svg = beside(entry["file"]).decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
             if hashlib.sha256(svg.encode()).hexdigest() != entry["sha256"] or not _is_drawing(
                 svg, f"{run.snippet}-{name}"
             ):
@@ -254,7 +282,7 @@ class Store:
             run=run,
             question=document["question"],
             parameters=document["parameters"],
-            values=codec.decode(values, arrays),
+            values=codec.decode(values, arrays, large),
             output=output,
             figures=figures,
             code=key["code"],
@@ -267,8 +295,24 @@ class Store:
             plot_files=key["plot_files"],
             provenance=Provenance(**document["provenance"]),
             remarks=tuple(document.get("remarks", ())),
+            apart=frozenset(large),
             damaged=frozenset(damaged),
         )
+
+    def _arrays(self, run: RunName, arrays: dict[str, str], beside: Callable[[str], bytes]) -> dict[str, Any]:
+        """Read the arrays that stand apart; None in place of one that is not the one that was written."""
+        sizes = {at: size for at, told in arrays.items() if (size := apart.size(told))}
+        if sum(sizes.values()) > apart.LARGEST:
+            raise ValueError(f"its arrays have {sum(sizes.values())} bytes, and {apart.LARGEST} is the most")
+        stem = self.path(run).stem
+        return {at: apart.unpack(beside(apart.file_name(stem, at, arrays[at])), arrays[at]) for at in sizes}
+
+
+def _beside(path: Path, file: str) -> bytes:
+    try:
+        return path.with_name(Path(file).name).read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        return b""
 
 
 _Version = tuple[int, int, int]
@@ -281,6 +325,19 @@ def _version(path: Path) -> _Version | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _size(value: Any) -> int:
+    """Return about how many bytes a value takes."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    return len(str(value))
+
+
+def _megabytes(count: float) -> str:
+    return f"{count / 1e6:,.1f} MB"
 
 
 def _is_drawing(svg: str, name: str) -> bool:

@@ -354,7 +354,7 @@ def test_the_commands_tell_what_was_done_and_exit_by_it(gpu, laptop, path):
 )
 def test_only_names_of_records_and_figures_are_members(gpu, laptop, path, name):
     content = tarred(members_of(gpu) | {name: b"{}"}, format=tarfile.USTAR_FORMAT, errors="surrogateescape")
-    assert "this is not the name of a record or a figure" in refused(laptop, path, content)
+    assert "this is not the name of a record, a figure or an array" in refused(laptop, path, content)
 
 
 @pytest.mark.parametrize(
@@ -481,7 +481,7 @@ def test_one_bad_member_spoils_the_bundle(gpu, laptop, path):
         if name.endswith(".svg"):
             without = {each: data for each, data in members.items() if each != name}
             assert "changed by hand" in refused(laptop, path, tarred(without))
-    assert "no record names this figure" in refused(
+    assert "no record names this file" in refused(
         laptop, path, tarred({name: content for name, content in members.items() if name != JSON})
     )
 
@@ -690,7 +690,7 @@ def test_other_ways_to_forge_a_figure_are_refused(gpu, laptop, path):
     good = '<svg xmlns="http://www.w3.org/2000/svg"><g /></svg>'
     assert "a carriage return" in told(redrawn(gpu, good.replace("<g />", "\r<g />")))
     assert "can't decode" in told({SVG.format("12345678"): b"\xff"} | members_of(gpu))
-    assert "no record names this figure" in told(members_of(gpu) | {SVG.format("12345678"): good.encode()})
+    assert "no record names this file" in told(members_of(gpu) | {SVG.format("12345678"): good.encode()})
     assert "alt must be a line of plain text" in told(redrawn(gpu, good, alt="two\nlines"))
     assert "in figures, none can be called '..'" in told(
         edited(gpu, lambda content: content["figures"].update({"..": content["figures"].pop("other")}))
@@ -789,8 +789,8 @@ def test_an_edited_record_is_adopted_as_it_is_or_refused(mutate, allow_stale):
         if adoption.outcome is not Outcome.ADOPTED:
             assert (adoption.outcome, site.files()) == (Outcome.REFUSED, before)
             return
-        drawings = {name.partition("/")[2]: each.decode() for name, each in good.items()}
-        expected = site.store.decode(RUN, text, lambda file: drawings.get(file, ""))
+        drawings = {name.partition("/")[2]: each for name, each in good.items()}
+        expected = site.store.decode(RUN, text, lambda file: drawings.get(file, b""))
         assert site.store.get(RUN).damaged == frozenset()
         assert {path.name: path.read_bytes() for path in site.store.path(RUN).parent.iterdir()} == site.store.files(
             expected

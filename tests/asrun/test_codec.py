@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 from asrun import codec
 from harness import raised
 
-KEYS = st.text(min_size=1, max_size=8).filter(lambda key: "." not in key)
+KEYS = st.text(min_size=1, max_size=8).filter(lambda key: "." not in key and key.isprintable())
 DTYPES = st.sampled_from(
     [
         "bool",
@@ -173,10 +173,13 @@ def test_numbers_that_would_lose_digits_are_refused():
     assert "x is a" in raised(codec.encode, {"x": np.array([1], dtype=np.longdouble)})
 
 
-@pytest.mark.parametrize("key", [1, 0.5, None, ("a",), "", "a.b", "."])
+ODD_KEYS = ["", "a.b", ".", "two\nlines", "\u202eturned", "\x1b[31m", "\ud800", "a" * 201]
+
+
+@pytest.mark.parametrize("key", [1, 0.5, None, ("a",), *ODD_KEYS])
 def test_keys_that_no_page_could_name_are_refused(key):
-    assert repr(key) in raised(codec.encode, {key: 1})
-    assert f"y[0] has a key that cannot be recorded: {key!r}" in raised(codec.encode, {"y": [{key: 1}]})
+    assert repr(key)[:80] in raised(codec.encode, {key: 1})
+    assert f"y[0] has a key that cannot be recorded: {repr(key)[:80]}" in raised(codec.encode, {"y": [{key: 1}]})
 
 
 @pytest.mark.parametrize("result", [None, 1, [1], "text", np.zeros(3)])

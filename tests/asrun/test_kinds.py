@@ -22,6 +22,7 @@ from hypothesis.extra import numpy as arrays
 
 from asrun import codec
 from asrun.errors import AsrunError
+from asrun.measure import check_axes
 from harness import Site, raised
 
 
@@ -153,9 +154,11 @@ def test_anything_else_is_refused_with_its_place_its_kind_and_what_to_type(value
 
 
 def test_the_refusal_is_a_sentence_of_one_line_for_any_name():
-    message = raised(codec.encode, {"two words\n\x1b[31m": {1}})
-    assert "\x1b" not in message and message.count("\n") == 1
-    assert "sorted(value)" in message
+    assert "sorted(value)" in raised(codec.encode, {"two words": {1}})
+    for name in ("two words\n\x1b[31m", "\u202e", "a" * 9000):
+        message = raised(codec.encode, {name: {1}})
+        assert message.isprintable() or message.replace("\n", "").isprintable()
+        assert message.count("\n") == 1 and len(message) < 300
 
 
 def test_what_is_to_be_typed_gives_what_can_be_recorded():
@@ -266,9 +269,9 @@ def test_things_of_pandas_are_told_how_to_become_arrays_and_text():
     ],
 )
 def test_axes_that_no_page_could_read_are_refused_when_they_are_recorded(axes, told):
-    message = raised(codec.encode, {"error": np.zeros((2, 3)), "inner": {"x": [1, 2]}, "axes": axes})
+    message = raised(check_axes, {"error": np.zeros((2, 3)), "inner": {"x": [1, 2]}, "axes": axes})
     assert told in message and "\x1b" not in message
-    codec.encode({"error": np.zeros((2, 3)), "inner": {"x": [1]}, "axes": {"error": ("a", "b"), "inner": {"x": "a"}}})
+    check_axes({"error": np.zeros((2, 3)), "inner": {"x": [1]}, "axes": {"error": ("a", "b"), "inner": {"x": "a"}}})
 
 
 def test_a_snippet_that_returns_something_else_is_told_so_in_a_sentence(tmp_path):
@@ -288,3 +291,11 @@ def test_a_snippet_that_returns_something_else_is_told_so_in_a_sentence(tmp_path
     assert done.code == 1 and "Traceback" not in done.text
     assert "snippets/odd.py" in done.text and "error.by_class[1] is a date" in " ".join(done.text.split())
     assert "each.isoformat()" in done.text
+
+
+def test_a_snippet_whose_axes_no_page_could_read_is_told_so_in_a_sentence(tmp_path):
+    snippet = '"""Odd?"""\nSCALES = {"quick": {}}\ndef run():\n    return {"axes": {"x": 3}, "x": [1]}\n'
+    site = Site({"snippets/odd.py": snippet}, tmp_path)
+    done = site.run("run", "odd")
+    assert done.code == 1 and "Traceback" not in done.text
+    assert "the axes of x are not a list of names: 3" in " ".join(done.text.split())

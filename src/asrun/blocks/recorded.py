@@ -10,6 +10,7 @@ from asrun.blocks.base import AsrunBlock
 from asrun.citation import Shown
 from asrun.elements import element, provenance, stale_note
 from asrun.errors import AsrunError
+from asrun.printed import shorten
 from asrun.store import PRINTED
 from asrun.terminal import as_shown
 
@@ -65,7 +66,9 @@ class OutputBlock(AsrunBlock):
             raise AsrunError(
                 f"{record.run} printed nothing", remedy="print what the page should show, or take this block out"
             )
+        # Records of earlier versions have all of it, as it went to a terminal.
+        output, _ = shorten(as_shown(record.output), self.page.context.project.output_lines)
         self.cited.shown.append(Shown(record.output))
         made.set("class", "asrun-output")
-        etree.SubElement(made, "pre", {"tabindex": "0"}).append(element("code", as_shown(record.output)))
+        etree.SubElement(made, "pre", {"tabindex": "0"}).append(element("code", output))
         made.append(provenance(record, self.page.context.condition(record), self.page.links))

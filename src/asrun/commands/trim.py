@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from asrun import freshness
+from asrun import apart, freshness
 from asrun.commands.console import out
 from asrun.errors import AsrunError
 from asrun.formats import describe, plural
@@ -23,8 +23,8 @@ from asrun.store import Store
 __all__ = ["trim"]
 
 _DEVICES = "|".join(OPTIONS["devices"])
-_FIGURE = re.compile(rf"(?P<record>[\w-]+-({_DEVICES}))\.[\w-]+\.[0-9a-f]{{8}}\.svg")
-"""How the store names a figure."""
+_BESIDE = re.compile(rf"(?P<record>[\w-]+-({_DEVICES}))\.[\w-]+\.[0-9a-f]{{8}}\.(?P<kind>svg|npy\.gz)")
+"""How the store names a figure, or an array."""
 _RUN = re.compile(rf"(?P<snippet>\w+)-(?P<scale>[\w-]+)-(?P<device>{_DEVICES})")
 """How the cache names a run: the name of a snippet has no dash."""
 
@@ -34,9 +34,9 @@ _RUN = re.compile(rf"(?P<snippet>\w+)-(?P<scale>[\w-]+)-(?P<device>{_DEVICES})")
 def trim(dry_run: bool) -> None:
     """Delete records whose snippet, scale or notebook is gone, and what else nobody needs.
 
-    With a record go its figures, and its folder when nothing is left in it; then figures that no record names, and in
-    .asrun/ the logs and notes of failed runs whose snippet, scale or notebook is gone. Every file is listed with its
-    size. A file in the records folder that asrun does not know is left alone, and named.
+    With a record go its figures and arrays, and its folder when nothing is left in it; then those that no record names,
+    and in .asrun/ the logs and notes of failed runs whose snippet, scale or notebook is gone. Every file is listed with
+    its size. What asrun does not know in the records folder is left alone, and named.
 
     `asrun status` shows these records as unused. Those whose snippet cannot be read are left alone.
     """
@@ -114,16 +114,23 @@ def _judge(file: Path, project: Project, unused: dict[Path, str], labs: set[str]
     if file.suffix == ".json":
         known = _is_record(file)
         return known, unused.get(file, "") if known else ""
-    if named := _FIGURE.fullmatch(file.name):
+    if named := _BESIDE.fullmatch(file.name):
         record = file.with_name(f"{named['record']}.json")
         if record.is_file() and not _is_record(record):
-            # Whether it names this figure cannot be told.
+            # Whether it names this file cannot be told.
             return False, ""
-        figures = _read(record).get("figures", {}) if record.is_file() else {}
-        if not any(Path(entry["file"]).name == file.name for entry in figures.values()):
-            return True, "no record names this figure"
+        if file.name not in _beside(record):
+            return True, f"no record names this {'figure' if named['kind'] == 'svg' else 'array'}"
         return True, unused.get(record, "")
     return False, ""
+
+
+def _beside(record: Path) -> set[str]:
+    """Name the files of a record's figures and arrays."""
+    document = _read(record) if record.is_file() else {}
+    figures = {Path(entry["file"]).name for entry in document.get("figures", {}).values()}
+    arrays = {at: told for at, told in document.get("arrays", {}).items() if apart.is_apart(told)}
+    return figures | {apart.file_name(record.stem, at, told) for at, told in arrays.items()}
 
 
 def _is_record(file: Path) -> bool:
@@ -132,6 +139,7 @@ def _is_record(file: Path) -> bool:
     return (
         {"schema", "values", "provenance"} <= set(document)
         and isinstance(figures, dict)
+        and isinstance(document.get("arrays", {}), dict)
         and all(isinstance(entry, dict) and isinstance(entry.get("file"), str) for entry in figures.values())
     )
 

@@ -52,9 +52,10 @@ _SLASHES = re.compile(rf"(?P<lead>{_LEAD})/{{3,}}{_GAP}*(?P<rest>.*)$")
 _HEADER = re.compile(r"(?P<name>[a-zA-Z][\w-]*)[ \t]*(?:\|.*)?$")
 _OURS = re.compile(rf"\{{\{{|\[@|^{_LEAD}/{{3,}}", re.MULTILINE)
 _ENTITY = re.compile(r"\{\{|\[@|/{3,}")
-_HIDDEN = {ord(character): chr(0xFA500 + ord(character)) for character in "/`~{}[]$<\\@&|!"}
+_AWAY = 0xFA500
+_HIDDEN = {ord(character): chr(_AWAY + ord(character)) for character in "/`~{}[]$<\\@&|!"}
 """What stands for characters in comments that Markdown would act on."""
-_SHOWN = {ord(hidden): chr(character) for character, hidden in _HIDDEN.items()}
+_HIDDEN_ANY = re.compile(f"[{''.join(_HIDDEN.values())}]")
 
 
 @dataclass
@@ -201,4 +202,4 @@ def places(text: str) -> list[Place]:
 def strip_marks(text: str) -> str:
     """Take all marks off a text."""
     plain = _ANY.sub("", text.replace(f" | {_ADDED}", "").replace(_ADDED, "")).replace(BAR, "|")
-    return plain.translate(_SHOWN)
+    return _HIDDEN_ANY.sub(lambda found: chr(ord(found[0]) - _AWAY), plain)

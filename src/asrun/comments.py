@@ -67,8 +67,10 @@ def _end_of_code(text: str, at: int, ticks: str) -> int:
 def _end_of_comment(text: str, begin: int, *, at_start: bool) -> int:
     """Where a comment ends that begins at `begin`; 0 where it does not, or is not one."""
     end = text.find("-->", begin + 4)
+    if end < 0:
+        return 0
     inside = text[begin + 4 : end]
-    if end < 0 or "--!>" in inside or (not at_start and ("<!--" in inside or _BLANK.search(inside))):
+    if "--!>" in inside or (not at_start and ("<!--" in inside or _BLANK.search(inside))):
         return 0
     return end + 3
 

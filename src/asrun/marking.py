@@ -174,7 +174,7 @@ class LastPostprocessor(Postprocessor):
         """Find what is neither cited nor shown: the text of an abbreviation that the page does not use."""
         page, shown = self.extension.page, set(places(text))
         for place, kind in page.marked.items():
-            if kind in ("value", "work") and place not in page.understood and place not in shown:
+            if kind not in ("end", "comment") and place not in page.understood and place not in shown:
                 page.leave(
                     place,
                     AsrunError(

@@ -8,6 +8,7 @@ code is stripped at the very end; what is left anywhere else was not understood,
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -38,10 +39,10 @@ _INLINE = re.compile(
     r"\{\{(?:(?P<value>.*?)(?P<end>\}\}))?"
     r"|(?P<work>\[@(?:[^\]`{\n]*\])?)"
     r"|(?P<closing>\}\})"
-    rf"|(?P<apart>\{{{_GAP}+\{{)"
+    r"|(?P<apart>\{[^\w{\n]{1,3}\{)"
     r"|(?P<far>\[[^\w\[\](){}`@]{1,3}@(?=\w))"
     # A word with a bracket or an @ in it, which may be the key of a work.
-    r"|(?P<word>(?<!\w)(?:(?!\[@)[\w:@\[\].-])*?(?:@|\[(?!@))(?:(?!\[@)[\w:@\[\].-])*)"
+    r"|(?P<word>(?<![\w:@\[.-])(?:(?!\[@)[\w:@\[\].-])*?(?:@|\[(?!@))(?:(?!\[@)[\w:@\[\].-])*)"
     rf"|(?P<block>(?<![\w:/])/{{2,}}{_GAP}*(?P<kind>[a-zA-Z]+){_GAP}*(?=[|¦│｜]|$))"
 )
 _PARTS = re.compile(r"[\[\]@]|[.:]+$")
@@ -52,9 +53,10 @@ _SLASHES = re.compile(rf"(?P<lead>{_LEAD})/{{3,}}{_GAP}*(?P<rest>.*)$")
 _HEADER = re.compile(r"(?P<name>[a-zA-Z][\w-]*)[ \t]*(?:\|.*)?$")
 _OURS = re.compile(rf"\{{\{{|\[@|^{_LEAD}/{{3,}}", re.MULTILINE)
 _ENTITY = re.compile(r"\{\{|\[@|/{3,}")
-_HIDDEN = {ord(character): chr(0xFA500 + ord(character)) for character in "/`~{}[]$<\\@&|!"}
+_AWAY = 0xFA500
+_HIDDEN = {ord(character): chr(_AWAY + ord(character)) for character in "/`~{}[]$<\\@&|!"}
 """What stands for characters in comments that Markdown would act on."""
-_SHOWN = {ord(hidden): chr(character) for character, hidden in _HIDDEN.items()}
+_HIDDEN_ANY = re.compile(f"[{''.join(_HIDDEN.values())}]")
 
 
 @dataclass
@@ -156,7 +158,10 @@ def _mark_inline(
 def _is_almost(word: str, works: Collection[str]) -> bool:
     """Whether a word is the key of a work with a bracket or an @ where none belongs."""
     parts = _PARTS.split(word)
-    return "".join(parts) in works or ("@" in word and any(part in works for part in parts))
+    key = "".join(parts)
+    if key in works or "@" not in word:
+        return key in works
+    return any(part in works for part in parts) or bool(difflib.get_close_matches(key, works, n=1, cutoff=0.85))
 
 
 def _leads(match: re.Match[str]) -> bool:
@@ -201,4 +206,4 @@ def places(text: str) -> list[Place]:
 def strip_marks(text: str) -> str:
     """Take all marks off a text."""
     plain = _ANY.sub("", text.replace(f" | {_ADDED}", "").replace(_ADDED, "")).replace(BAR, "|")
-    return plain.translate(_SHOWN)
+    return _HIDDEN_ANY.sub(lambda found: chr(ord(found[0]) - _AWAY), plain)

@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from asrun import freshness, notebook, place, publish, runner
+from asrun import freshness, notebook, place, publish, rendering, runner
 from asrun.context import Context
 from asrun.errors import AsrunError, Problems
 from asrun.fingerprint import Sources
@@ -160,7 +159,7 @@ def _sound(context: Context, pages: Iterable[Read]) -> int:
 
 
 def prepare(project: Project, *, beside: bool = False) -> None:
-    """Make sure, before hours of runs and not after them, that the site may be put where it is to be.
+    """Make sure, before hours of runs and not after them, that MkDocs takes the settings and where the site is to be.
 
     A publication that was interrupted is finished.
 
@@ -172,6 +171,7 @@ def prepare(project: Project, *, beside: bool = False) -> None:
         AsrunError: when it may not; nothing is changed then.
     """
     place.check_site(project, beside=beside)
+    place.check_site(project, rendering.read_by(rendering.load(project)), beside=True)
     with _only_one(project):
         publish.mend(_target(project))
 
@@ -225,7 +225,7 @@ def _unrendered(error: OSError, project: Project, folder: Path) -> AsrunError:
 def _checked(context: Context, folder: Path) -> int:
     """Render into a folder; return how many values, claims and citations there are, all of which hold."""
     try:
-        pages = _render(context, folder)
+        pages = rendering.render(context, folder)
     except AsrunError:
         # What is wrong with the project's own pages is told first, and all of it.
         check(context)
@@ -233,50 +233,6 @@ def _checked(context: Context, folder: Path) -> int:
     read = {page.path for page in pages}
     # Pages that the site leaves out are held to the same.
     return _sound(context, [*pages, *read_all(context, without=read)])
-
-
-def _render(context: Context, folder: Path) -> list[Read]:
-    """Let MkDocs render the site into a folder; return the pages and decks that were read for it."""
-    # Imported here: only a build needs MkDocs, and it takes a while to load.
-    from mkdocs.commands.build import build as mkdocs_build
-    from mkdocs.config import load_config
-    from mkdocs.exceptions import MkDocsException
-
-    warnings = _Warnings()
-    logging.getLogger("mkdocs").addHandler(warnings)
-    try:
-        config = load_config(str(context.project.settings), site_dir=str(folder))
-        place.check_site(context.project, _read_by_mkdocs(config), beside=True)
-        plugin: Any = config.plugins.get("asrun")
-        if plugin is None:
-            raise AsrunError(
-                "the plugin asrun is not listed: pages would show {{ … }} and /// as they are typed",
-                where=Where("mkdocs.yml"),
-                remedy="write plugins: [search, asrun]",
-            )
-        plugin.given = context
-        config.plugins.on_startup(command="build", dirty=False)
-        mkdocs_build(config)
-        config.plugins.on_shutdown()
-    except MkDocsException as error:
-        # MkDocs logs what is wrong, and then says only that it stops.
-        raise Problems(map(AsrunError, warnings.told)) if warnings.told else AsrunError(str(error)) from error
-    finally:
-        logging.getLogger("mkdocs").removeHandler(warnings)
-    if warnings.told:
-        # What MkDocs only warns about (a link that leads nowhere) is wrong all the same.
-        raise Problems(AsrunError(text) for text in warnings.told)
-    return plugin.read
-
-
-def _read_by_mkdocs(config: Any) -> Iterator[place.ReadFrom]:
-    """List what is read besides: MkDocs was handed a folder aside, and could not see that the site is in the way."""
-    yield place.ReadFrom(Path(config.docs_dir), "the pages")
-    yield place.ReadFrom(Path(config.config_file_path), "the settings")
-    if config.theme.custom_dir:
-        yield place.ReadFrom(Path(config.theme.custom_dir), "the theme's templates")
-    for hook in dict(config.hooks).values():
-        yield place.ReadFrom(Path(hook.__file__), "a hook")
 
 
 def serve(project: Project, port: int, *, open_browser: bool) -> None:
@@ -340,17 +296,6 @@ def serve_folder(
         server.serve(open_in_browser=open_browser)
     finally:
         server.shutdown()
-
-
-class _Warnings(logging.Handler):
-    """Collects what MkDocs warns about."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.told: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.told.append(record.getMessage())
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import click
 
 from asrun import __version__
 from asrun.commands.console import err
-from asrun.errors import AsrunError, Exit
+from asrun.errors import AsrunError, Exit, did_you_mean, visible
 
 __all__ = ["main"]
 
@@ -39,6 +39,13 @@ class _Group(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            known = ", ".join(COMMANDS)
+            remedy = did_you_mean(args[0], COMMANDS, otherwise=f"commands are: {known}", within="asrun ")
+            ctx.fail(f"there is no command {visible(args[0])!r}; {remedy}")
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:

@@ -144,6 +144,7 @@ class Context:
             remedy=f"run it: asrun run {snippet.name}"
             + (f" --scale {scale}" if scale else "")
             + ("; asrun trim deletes what is not used any more" if left else ""),
+            exit_code=Exit.STALE,
             cause=("record", snippet.name, scale),
         )
 

@@ -125,7 +125,7 @@ class CitationInline(_Inline):
                 shown[-1].tail = (shown[-1].tail or "") + "; "
             if entry is None:
                 problem = problem or AsrunError(
-                    f"there is no {key} in references.bib", remedy=f"it has: {', '.join(known)}"
+                    f"there is no {key} in references.bib", remedy=f"it has: {', '.join(known) or 'no works yet'}"
                 )
                 shown.append(error_box(page.fail(cited, problem), "span"))
             else:

@@ -202,6 +202,7 @@ def _read_contract(path: Path, shown: str) -> Snippet | None:
                 remedy="its name is part of a file's name: use letters, digits, _ and -",
             )
         scales[scale] = {name: _parameter(value, f"{scale}: {name}", shown) for name, value in parameters.items()}
+    _check_signature(functions["run"], scales, shown)
     needs = _literal(tree, "NEEDS", shown)
     check_needs(needs, Where(shown, 1))
     rounding = _literal(tree, "ROUNDING", shown)
@@ -216,6 +217,30 @@ def _read_contract(path: Path, shown: str) -> Snippet | None:
         plots="plot" in functions,
         rounding=rounding or {},
     )
+
+
+def _check_signature(run: ast.FunctionDef, scales: dict[str, dict[str, Any]], shown: str) -> None:
+    """Refuse scales that `run` cannot be called with: a run would only say so after its imports."""
+    given = run.args
+    if run.decorator_list:
+        # What a decorator makes of it may take other parameters.
+        return
+    named = [each.arg for each in (*given.args, *given.kwonlyargs)]
+    optional = {each.arg for each in given.args[len(given.args) - len(given.defaults) :]}
+    optional |= {each.arg for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default}
+    for scale, parameters in scales.items():
+        unknown = [name for name in parameters if name not in named] if given.kwarg is None else []
+        missing = [name for name in named if name not in parameters and name not in optional]
+        if unknown or missing or given.posonlyargs:
+            wrong = [f"does not take {', '.join(unknown)}"] * bool(unknown)
+            wrong += [f"needs {', '.join(missing)} too"] * bool(missing)
+            wrong += ["takes parameters by their place only"] * bool(given.posonlyargs)
+            raise AsrunError(
+                f"run cannot be called at scale {scale}: it {' and '.join(wrong)}",
+                where=Where(shown, run.lineno),
+                remedy="give run one keyword for each parameter in SCALES: "
+                f"def run(*, {', '.join(parameters) or '…'}): …",
+            )
 
 
 def _bound(tree: ast.Module) -> set[str]:

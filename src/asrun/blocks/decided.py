@@ -9,6 +9,7 @@ from asrun.elements import append, evidence, provenance, shown
 from asrun.errors import AsrunError
 from asrun.expression import Evaluation
 from asrun.functions import DECISIONS
+from asrun.measure import Measure
 from asrun.model import RunName
 
 __all__ = ["DecidedBlock", "sides"]
@@ -51,12 +52,17 @@ def _runs(found: Evaluation) -> set[RunName]:
     return {each for each in found.result.sources if isinstance(each, RunName)}
 
 
+def _measured(side: Measure) -> str:
+    """Return one side of a comparison with what it comes to; a number that is written out says that itself."""
+    return side.text if side.text == shown(side) else f"{side.text} = {shown(side)}"
+
+
 def sides(evaluation: Evaluation, holding: bool = False) -> str:
     """Say what the comparisons found that do not hold, or those that do."""
     told = ""
     for each in evaluation.comparisons:
         if each.holds is holding:
             chance = "" if each.p_value is None else f" (p = {each.p_value:.3g}, {each.test})"
-            both = ", ".join(f"{side.text} = {shown(side)}" for side in (each.left, each.right) if side)
+            both = ", ".join(map(_measured, filter(None, (each.left, each.right))))
             told += f"\n      {both}; {'found' if holding else 'wanted'} {each.sign}{chance}"
     return told

@@ -79,6 +79,8 @@ def run(
     else:
         surveyed = survey(project)
         snippets, broken = list(surveyed.found.values()), list(surveyed.broken.values())
+        if not snippets and not broken and not labs:
+            out.print(f"There are no snippets yet: write {project.relative(project.snippets)}/NAME.py", markup=False)
     if names or not labs:
         if on:
             runs = _run_there(project, store, snippets, scale, device, on, rerun=rerun)

@@ -54,7 +54,9 @@ def _runs(found: Evaluation) -> set[RunName]:
 
 def _measured(side: Measure) -> str:
     """Return one side of a comparison with what it comes to; a number that is written out says that itself."""
-    return side.text if side.text == shown(side) else f"{side.text} = {shown(side)}"
+    # Of 0.9 it is no news that it is 0.9.
+    literal = not side.sources and side.is_number
+    return side.text if literal and side.text == shown(side) else f"{side.text} = {shown(side)}"
 
 
 def sides(evaluation: Evaluation, holding: bool = False) -> str:

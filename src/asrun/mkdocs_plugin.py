@@ -130,6 +130,7 @@ class AsrunPlugin(BasePlugin):
         for path in filter(Path.is_file, sources):
             target = "snippets/" + path.relative_to(self.project.snippets).as_posix()
             files.append(File.generated(config, target, abs_src_path=str(path)))
+        self._read_texts(files)
         for path in self.project.decks:
             target = f"slides/{path.stem}/index.html"
             try:
@@ -175,25 +176,21 @@ class AsrunPlugin(BasePlugin):
             if file is not None:
                 file.abs_src_path = str(copy)
 
-    def on_page_read_source(self, *, page: Page, config: MkDocsConfig) -> str | None:
-        """Read a page; one that is no text is told, and costs no other."""
-        path = self.project.docs / page.file.src_uri
-        self.source = ""
-        if path.suffix not in SUFFIXES:
-            return None
-        if not path.is_file():
-            self.source = page.file.content_string
-            return None
-        try:
-            self.source = read_text(path, self.project.relative(path))
-        except AsrunError as error:
-            self.problems.append(error)
-        return self.source
+    def _read_texts(self, files: Files) -> None:
+        """See that every page is a text: one that is none is told, and costs no other."""
+        for file in files:
+            path = self.project.docs / file.src_uri
+            if path.suffix in SUFFIXES and path.is_file():
+                try:
+                    read_text(path, self.project.relative(path))
+                except AsrunError as error:
+                    self.problems.append(error)
+                    file.content_string = ""
 
     def on_page_markdown(self, markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> None:
         path = self.project.docs / page.file.src_uri
         shown, is_page = self.project.relative(path), path.suffix in SUFFIXES
-        self.parted = part_page(self.source, shown) if is_page else Parted("")
+        self.parted = part_page(page.file.content_string, shown) if is_page else Parted("")
         self.extension.setConfig("page", shown)
         self.extension.setConfig("first_line", self.parted.first_line)
 

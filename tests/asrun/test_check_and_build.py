@@ -166,6 +166,26 @@ def test_folders_that_links_lead_to_are_read_as_mkdocs_does(site):
     assert read == {"docs/index.md", "docs/shared/a.md"}
 
 
+@pytest.mark.parametrize("command", [("check",), ("build", "--no-run")])
+def test_a_first_line_that_is_taken_for_metadata_is_told(site, command):
+    project = fill(
+        site(FILES | {"docs/a.md": "Heads: {{ coin.tosses }}\n", "docs/b.md": "Title: B\n\n{{ coin.tosses }}\n"})
+    )
+    result = project.run(*command)
+    assert result.code == 1 and "docs/a.md:1:8: MkDocs reads the first lines" in result.text
+    project.write("docs/a.md", "\nHeads: {{ coin.tosses }}\n")
+    assert "2 values" in project.run(*command).text
+
+
+def test_a_plugin_that_has_its_own_text_for_a_page_keeps_it(site):
+    own = "def on_page_read_source(page, **_):\n    return 'Own.' if page.file.src_uri == 'a.md' else None\n"
+    project = fill(site(FILES | {"mkdocs.yml": CONFIG + "hooks: [hook.py]\n", "hook.py": own, "docs/a.md": "Text.\n"}))
+    assert project.run("build", "--no-run").code == 0
+    assert "Own." in project.read("site/a/index.html")
+    project.write("docs/a.md", "{{ coin.tosses }}\n")
+    assert "docs/a.md: `asrun check` finds 1" in project.run("build", "--no-run").text
+
+
 HOOK = "def on_page_markdown(markdown, **_):\n    return markdown.replace({old!r}, {new!r})\n"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from asrun import place
 from asrun.context import Context
 from asrun.errors import AsrunError, Problems
+from asrun.host import make_markdown
 from asrun.model import Where
 from asrun.pages import Read
 from asrun.project import Project
@@ -32,6 +33,8 @@ def load(project: Project, folder: Path | None = None) -> Any:
     # Imported here: only a build needs MkDocs, and it takes a while to load.
     from mkdocs.config import load_config
 
+    # An extension that cannot be used is told in our words, as everywhere.
+    make_markdown(project, None)
     with _told(project):
         config = load_config(str(project.settings), **({"site_dir": str(folder)} if folder else {}))
     if config.plugins.get("asrun") is None:

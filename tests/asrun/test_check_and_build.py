@@ -155,7 +155,7 @@ def test_what_is_wrong_in_a_file_that_is_put_in_is_told_where_it_is(site, monkey
     result = project.run("check")
     assert "docs/including.md:3:1: coin (quick, cpu) has no value called nothing" in result.text
     assert "also at docs/including.md:5:1" in result.text
-    assert "2 problems" in result.text
+    assert "1 problem, in 2 places" in result.text
 
 
 def test_folders_that_links_lead_to_are_read_as_mkdocs_does(site):

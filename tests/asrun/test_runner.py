@@ -46,7 +46,7 @@ def snippet(body: str, more: str = "") -> str:
         ("return 1 / 0", ["snippets/bad.py:6: ", "ZeroDivisionError: division by zero", "It printed nothing"]),
         ("return helper()", ["snippets/bad.py:4: ", "KeyError: 'x'"]),
         ("return object()", ["an object, which cannot be recorded", "return a dict"]),
-        ("return {'a': {'b': [1, {2}]}}", ["a.b.1 is a set"]),
+        ("return {'a': {'b': [1, {2}]}}", ["a.b[1] is a set"]),
         ("sys.exit('enough')", ["snippets/bad.py:6: ", "SystemExit: enough"]),
         ("sys.exit(0)", ["snippets/bad.py:6: ", "SystemExit: 0"]),
         ("os._exit(0)", ["snippets/bad.py: ", "ended with exit code 0 before it could report"]),

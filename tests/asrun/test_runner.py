@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import ANSWER, COIN, alive, eventually
+from harness import ANSWER, COIN, MKDOCS, alive, eventually
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="process groups and signals are those of POSIX")
 
@@ -133,7 +133,9 @@ def test_a_run_that_never_ends_is_named_with_its_place_and_ended_with_all_it_sta
 
 
 def test_a_run_that_prints_a_lot_is_recorded_to_the_last_line(site):
-    project = site({"snippets/much.py": snippet("for n in range(100_000): print(n)\nreturn {'n': n}")})
+    mkdocs = MKDOCS.replace("  - asrun\n", "  - asrun:\n      output_lines: 100_000\n")
+    body = "for n in range(100_000): print(n)\nreturn {'n': n}"
+    project = site({"mkdocs.yml": mkdocs, "snippets/much.py": snippet(body)})
     assert project.run("run", "much").code == 0
     assert project.store.best("much").output.split("\n") == [str(n) for n in range(100_000)]
 

@@ -28,7 +28,7 @@ _MOST_PIXELS = 64_000_000
 """Of one image: what a browser unpacks it into has four bytes each."""
 
 # How values are written. Nothing has a backslash, a quotation mark or an @, and each bracket is one of those named.
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
 _LENGTH = rf"{_NUMBER}(?:px|pt|em|%)?"
 _LENGTHS = rf"{_LENGTH}(?:[\s,]+{_LENGTH})*"
 _WORD = r"[a-zA-Z]+(?:-[a-zA-Z]+)*"
@@ -88,7 +88,7 @@ _ELEMENTS: dict[str, dict[str, str]] = {
     "text": _ALL | dict.fromkeys(["x", "y", "dx", "dy", "rotate"], _LENGTHS),
     "tspan": _ALL | dict.fromkeys(["x", "y", "dx", "dy", "rotate"], _LENGTHS),
     "use": _ALL | _BOX | {"href": r"#(?P<id>[\w.:-]+)"},
-    "image": _ALL | _BOX | {"href": r"data:image/png;base64,(?P<png>[A-Za-z0-9+/\s]+={0,2}\s*)"},
+    "image": _ALL | _BOX | {"href": r"data:image/png;base64,(?P<png>[A-Za-z0-9+/\s]+={0,2})"},
     "clipPath": _ALL | {"clipPathUnits": _UNITS},
     "pattern": _ALL | _BOX | {"patternUnits": _UNITS, "patternContentUnits": _UNITS, "viewBox": _LENGTHS},
     "linearGradient": _ALL | {"gradientUnits": _UNITS} | dict.fromkeys(["x1", "y1", "x2", "y2"], _LENGTH),

@@ -151,6 +151,20 @@ HOSTILE = [
 ]
 
 
+# A pattern that tries all ways to read one of these would not end today.
+HOSTILE += [
+    f'<text x="{"1" * 500_000}x">a</text>',
+    f'<text x="{"1 " * 200_000}x">a</text>',
+    f'<text x="1{" " * 300_000}x">a</text>',
+    f'<path transform="{"scale(1) " * 100_000}x"/>',
+    f'<path style="stroke-linejoin: {"a-" * 200_000}!"/>',
+    f'<path style="stroke-dasharray: {"1," * 200_000}x"/>',
+    f'<path fill="rgba({"1," * 200_000}"/>',
+    f'<image href="data:image/png;base64,{"A " * 300_000}= !"/>',
+    f'<image href="data:image/png;base64,{" " * 300_000}=  !"/>',
+]
+
+
 @pytest.mark.parametrize("inside", HOSTILE, ids=lambda text: text[:50])
 def test_what_could_act_reach_out_or_meddle_is_refused(inside: str) -> None:
     message = raised(sanitise_svg, EMPTY.format(inside))

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import ANSWER, COIN, alive, eventually
+from harness import ANSWER, COIN, MKDOCS, alive, eventually
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="process groups and signals are those of POSIX")
 
@@ -46,7 +46,7 @@ def snippet(body: str, more: str = "") -> str:
         ("return 1 / 0", ["snippets/bad.py:6: ", "ZeroDivisionError: division by zero", "It printed nothing"]),
         ("return helper()", ["snippets/bad.py:4: ", "KeyError: 'x'"]),
         ("return object()", ["an object, which cannot be recorded", "return a dict"]),
-        ("return {'a': {'b': [1, {2}]}}", ["a.b.1 is a set"]),
+        ("return {'a': {'b': [1, {2}]}}", ["a.b[1] is a set"]),
         ("sys.exit('enough')", ["snippets/bad.py:6: ", "SystemExit: enough"]),
         ("sys.exit(0)", ["snippets/bad.py:6: ", "SystemExit: 0"]),
         ("os._exit(0)", ["snippets/bad.py: ", "ended with exit code 0 before it could report"]),
@@ -133,7 +133,9 @@ def test_a_run_that_never_ends_is_named_with_its_place_and_ended_with_all_it_sta
 
 
 def test_a_run_that_prints_a_lot_is_recorded_to_the_last_line(site):
-    project = site({"snippets/much.py": snippet("for n in range(100_000): print(n)\nreturn {'n': n}")})
+    mkdocs = MKDOCS.replace("  - asrun\n", "  - asrun:\n      output_lines: 100_000\n")
+    body = "for n in range(100_000): print(n)\nreturn {'n': n}"
+    project = site({"mkdocs.yml": mkdocs, "snippets/much.py": snippet(body)})
     assert project.run("run", "much").code == 0
     assert project.store.best("much").output.split("\n") == [str(n) for n in range(100_000)]
 

@@ -78,5 +78,5 @@ def test_no_number_of_the_course_lacks_a_source(context):
 def test_claims_would_notice_if_the_numbers_were_different(context):
     claims = find_claims(context).claims
     survivors = [verdict.claim for verdict in judge(claims, context) if not verdict.killed]
-    told = "\n".join(f"{claim.where}: {claim.text}" for claim in survivors)
+    told = "\n".join(f"{claim.where}: {claim.sentence}" for claim in survivors)
     assert len(survivors) <= 0.05 * len(claims), told

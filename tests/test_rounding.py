@@ -66,7 +66,6 @@ def run(context):
     [
         ("ridge", "quick", "one thread"),
         ("ridge", "quick", "an older processor"),
-        ("mc_limits", "quick", "an older processor"),
         # The one whose numbers are rounding errors, and are cited.
         ("three_libraries", "full", "an older processor"),
     ],

@@ -32,6 +32,7 @@ from pathlib import Path
 import numpy as np
 
 from asrun import definitions, fingerprint, freshness
+from asrun.drawing import sanitise_svg
 from asrun.key import code, plot_code
 from asrun.model import Figure, Provenance, Record, RunName, State
 from asrun.project import Project, find_project
@@ -181,7 +182,9 @@ def drawing(n: int) -> str:
     places = np.random.default_rng(n).random((6, 40, 2)) * 400
     paths = ("M " + " L ".join(f"{x:.2f} {y:.2f}" for x, y in line) for line in places)
     drawn = "".join(f'<path d="{path}" style="fill: none; stroke: var(--fig-1)"/>' for path in paths)
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400" role="img"><g>{drawn}</g></svg>'
+    return sanitise_svg(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400" role="img"><g>{drawn}</g></svg>'
+    )
 
 
 PROSE = """\
@@ -233,11 +236,10 @@ def sites(folder: Path, size: Size) -> tuple[Path, Path]:
     shutil.copytree(project.docs, plain / "docs")
     for inside in ("snippets", "assets/asrun"):
         shutil.copytree(project.site / inside, plain / "docs" / inside)
-    for name in ("about/records", "references/index"):
-        heading, rest = article(project.site / name.removesuffix("/index") / "index.html").split("</h1>")
-        path = plain / "docs" / f"{name}.md"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"# {re.sub('<.*?>', '', heading).strip()}\n\n{rest.strip()}\n", "utf-8")
+    heading, rest = article(project.site / "about" / "records" / "index.html").split("</h1>")
+    path = plain / "docs" / "about" / "records.md"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"# {re.sub('<.*?>', '', heading).strip()}\n\n{rest.strip()}\n", "utf-8")
     for n in range(size.pages):
         path = plain / "docs" / f"page-{n:02}.md"
         path.write_text(as_html(path.read_text("utf-8"), project.site / path.stem / "index.html"), "utf-8")

@@ -506,8 +506,8 @@ VALUE, DECIDED, FIGURE = "heads(flips=1000)", "close(coin.heads(flips=1000), 0.5
             PAGE,
             FIGURE,
             FIGURE + "\n    size: huge",
-            "docs/index.md:9: this figure block was not understood",
-            "options are indented by four spaces",
+            "docs/index.md:9: 'huge' is nothing that size of a figure can be",
+            "see what is said of /// figure",
         ),
     ],
 )

@@ -197,8 +197,8 @@ def here(project, name):
 
 def same(one, other) -> bool:
     """Whether two records are equal, but for when and on what they were made."""
-    parts = vars(one) | {"provenance": None, "values": None, "figures": None}
-    assert parts == vars(other) | {"provenance": None, "values": None, "figures": None}
+    parts = vars(one) | {"provenance": None, "values": None, "figures": None, "apart": None}
+    assert parts == vars(other) | {"provenance": None, "values": None, "figures": None, "apart": None}
     assert str(one.values) == str(other.values)
     assert one.figures == other.figures
     made, remade = one.provenance, other.provenance

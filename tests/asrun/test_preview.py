@@ -68,7 +68,12 @@ def text(html: str) -> str:
 
 BREAK = {
     "a deck's front matter": ("slides/bad.md", "---\ntheme: [\n---\n# Bad\n", "slides/bad/index.html", "slides/bad.md"),
-    "a deck's encoding": ("slides/bad.md", b"# caf\xe9\n", "slides/bad/index.html", "slides/bad.md: this deck cannot"),
+    "a deck's encoding": (
+        "slides/bad.md",
+        b"# caf\xe9\n",
+        "slides/bad/index.html",
+        "slides/bad.md:1: this is not UTF-8",
+    ),
     "a deck's lesson": ("slides/bad.md", "---\nlesson: gone\n---\n# Bad\n", "slides/bad/index.html", "does not exist"),
     "a slide": ("slides/bad.md", "# Bad\n\n{{ gone.x }}\n", "slides/bad/index.html", "there is no snippet called gone"),
     "a notebook never run": ("docs/lab.ipynb", LAB, "lab/index.html", "its outputs are missing: never run"),
@@ -181,16 +186,17 @@ def free_port() -> int:
 
 
 def test_a_preview_that_cannot_even_begin_waits_for_the_mend(preview):
-    """One real server: it starts with a page that MkDocs itself cannot read."""
+    """One real server: it starts with settings that MkDocs does not take."""
     site, port = preview.site, free_port()
-    (site.folder / "docs/index.md").write_bytes(b"# caf\xe9\n")
+    settings = site.read("mkdocs.yml")
+    site.write("mkdocs.yml", settings + "use_directory_urls: perhaps\n")
     with (site.folder / "said.txt").open("w+") as said:
         command = [sys.executable, "-m", "asrun.cli", "serve", "--port", str(port)]
         process = subprocess.Popen(command, cwd=site.folder, stdout=said, stderr=said)
         try:
             assert eventually(lambda: "Waiting for an edit." in site.read("said.txt"), 60), site.read("said.txt")
             assert process.poll() is None
-            site.write("docs/index.md", PAGE)
+            site.write("mkdocs.yml", settings)
 
             def shown():
                 try:

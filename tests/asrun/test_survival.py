@@ -25,7 +25,7 @@ from asrun.errors import AsrunError
 from asrun.imprint import MARK
 from asrun.model import RunName
 from asrun.store import Store
-from harness import ANSWER, COIN, Site, figure
+from harness import ANSWER, COIN, Site, figure, raised
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits are those of POSIX")
 linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked for in /proc")
@@ -270,8 +270,9 @@ def test_a_records_folder_that_cannot_be_written_is_named(tmp_path, how):
     project = Site({"snippets/answer.py": ANSWER}, tmp_path)
     records = project.folder / "snippets" / "records"
     if how == "a file":
-        records.write_text("in the way")
-        reason = "Not a directory"
+        records.mkdir()
+        (records / "answer").write_text("in the way")
+        reason = "File exists"
     else:
         if not hasattr(os, "geteuid") or os.geteuid() == 0:
             pytest.skip("root may write everywhere")
@@ -311,9 +312,10 @@ def test_a_record_that_was_cut_short_is_named(recorded, kind, tenths):
     path.write_bytes(data[: len(data) * tenths // 10])
     result = recorded.run("status")
     if kind == "json":
-        assert result.code == 1
-        assert "snippets/records/answer/quick-cpu.json: this record cannot be read" in result.err
-        assert "asrun run answer --scale quick" in result.err
+        assert result.code == 3
+        assert "broken" in result.out
+        assert "snippets/records/answer/quick-cpu.json: this record cannot be read" in result.out
+        assert "asrun run answer --scale quick" in raised(Store(recorded.project).get, RUN)
     else:
         assert result.code == 3 and "figure figure changed by hand" in result.out
     assert "Traceback" not in result.text

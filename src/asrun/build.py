@@ -208,7 +208,7 @@ def build(context: Context, *, beside: bool = False, notice: publish.Notice = la
 
 
 def _target(project: Project) -> publish.Target:
-    return publish.Target(project.site, project.relative(project.site), place.site_made_before)
+    return publish.Target(project.site, project.relative(project.site), place.site_made_before, of=project.settings)
 
 
 def _unrendered(error: OSError, project: Project, folder: Path) -> AsrunError:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,9 +139,14 @@ def examine(folder: Path, new: Mapping[str, str], *, made_before: bool) -> Conte
     listed = {name: "" for name in new if not name.startswith(".")} if old is None and made_before else old or {}
     owned: dict[str, str] = {}
     foreign = []
+    alike, known = {_alike(name): name for name in new}, set(map(_alike, listed))
     for name in entries(folder):
-        path, recorded = folder / name, listed.get(name)
+        path, recorded, otherwise = folder / name, listed.get(name), alike.get(_alike(name), name)
         if name == MARK:
+            continue
+        if otherwise != name and _alike(name) in known and _is_one(path, folder / otherwise):
+            # It is called otherwise now, and no other file where names alike are one.
+            owned[otherwise] = ""
             continue
         if name.endswith("/") and any(each.startswith(name) for each in listed):
             owned[name] = digest(path)
@@ -194,6 +200,15 @@ def obstacles(folder: Path, name: str) -> list[str]:
 def is_folder(path: Path) -> bool:
     """Whether a path is a folder, and no link to one."""
     return path.is_dir() and not path.is_symlink()
+
+
+def _alike(name: str) -> str:
+    """Return what names have in common that are one name on some file systems."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _is_one(path: Path, other: Path) -> bool:
+    return os.path.lexists(other) and os.path.samestat(path.lstat(), other.lstat())
 
 
 def _is_file(path: Path) -> bool:

@@ -769,3 +769,23 @@ def test_mkdocs_by_itself_deletes_nothing_that_is_read(tiny, site_dir):
     assert done.returncode == 1 and "where asrun reads" in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
     assert all_but_cache(tiny.folder) == before
+
+
+@pytest.mark.parametrize(("before", "after"), [("img/Logo.svg", "img/logo.svg"), ("a\u0308.svg", "\u00e4.svg")])
+@pytest.mark.parametrize("text", ["the same", "another"])
+def test_one_file_by_two_names_is_replaced_where_names_alike_are_one(tmp_path, before, after, text):
+    """As where capital letters do not count, or accents are written in another way. Hard links stand for that here."""
+    folder = tmp_path / "site"
+    put(folder, {**FIRST, before: "the same"})
+    (folder / before).with_name(Path(after).name).hardlink_to(folder / before)
+    put(folder, {**FIRST, after: text})
+    assert (folder / after).read_text() == text
+    assert (folder / before).exists(), "it is the same file"
+    # A file of others with a name that is like one is in the way as ever.
+    put(folder, FIRST)
+    (folder / before).write_text("mine")
+    (folder / after).unlink(missing_ok=True)
+    (folder / before).with_name(Path(after).name).hardlink_to(folder / before)
+    with pytest.raises(AsrunError, match="kept out"):
+        put(folder, {**FIRST, after: text})
+    assert (folder / before).read_text() == "mine"

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from asrun import freshness, notebook, place, publish, rendering, runner
+from asrun import freshness, notebook, place, publish, rendering, rescue, runner
 from asrun.context import Context
 from asrun.errors import AsrunError, Problems
 from asrun.fingerprint import Sources
+from asrun.interruption import finished_runs_first
 from asrun.key import sources
 from asrun.model import Condition, Record, RunName, Snippet, State, Where
 from asrun.pages import Read, read_all
@@ -37,16 +38,18 @@ def make_record(
     run = RunName(snippet.name, scale, device)
     # Before the run: what is mended while it fails has not been tried.
     tried = freshness.attempted(project, snippet, run)
-    try:
-        listener = partial(tell, str(run))
-        record = runner.run_snippet(project, snippet, scale, device, listener, at_once=at_once)
-    except AsrunError as error:
-        # Where not even that can be written, the failure itself is still what is told.
+    with finished_runs_first():
+        try:
+            listener = partial(tell, str(run))
+            record = runner.run_snippet(project, snippet, scale, device, listener, at_once=at_once)
+        except AsrunError as error:
+            # Where not even that can be written, the failure itself is still what is told.
+            with contextlib.suppress(OSError):
+                freshness.note_failure(project, run, error, tried)
+            raise
+        rescue.put(project, store, record)
         with contextlib.suppress(OSError):
-            freshness.note_failure(project, run, error, tried)
-        raise
-    freshness.forget_failure(project, run)
-    store.put(record)
+            freshness.forget_failure(project, run)
     return draw(project, store, snippet, record, tell)
 
 
@@ -205,7 +208,7 @@ def build(context: Context, *, beside: bool = False, notice: publish.Notice = la
 
 
 def _target(project: Project) -> publish.Target:
-    return publish.Target(project.site, project.relative(project.site), place.site_made_before)
+    return publish.Target(project.site, project.relative(project.site), place.site_made_before, of=project.settings)
 
 
 def _unrendered(error: OSError, project: Project, folder: Path) -> AsrunError:

@@ -251,12 +251,13 @@ def forget_failure(project: Project, run: RunName) -> None:
 
 
 def _noted_failure(project: Project, snippet: Snippet, run: RunName) -> str:
-    path = _note_path(project, run)
-    if not path.is_file():
+    try:
+        note = dict(json.loads(_note_path(project, run).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        # There is none, or nobody can tell what it says.
         return ""
-    note = json.loads(path.read_text("utf-8"))
     same = all(note.get(name) == value for name, value in attempted(project, snippet, run).items())
-    return str(note["what"]) if same else ""
+    return str(note.get("what", "")) if same else ""
 
 
 def attempted(project: Project, snippet: Snippet, run: RunName) -> dict[str, Any]:

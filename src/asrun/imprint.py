@@ -1,6 +1,6 @@
 """The mark that asrun leaves in a folder that it made: what it put there, so that everything else is known as foreign.
 
-    {"made by": "asrun", "files": {"index.html": "9f86d081884c7d65", …}}
+    {"made by": "asrun", "of": "../mkdocs.yml", "files": {"index.html": "9f86d081884c7d65", …}}
 
 It is a file like any other of a site, and not a hidden one, since tools that carry sites from one place to another
 leave hidden files out. A mark may come from anywhere, a branch that others push to among them: names in it are only
@@ -12,9 +12,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 __all__ = [
     "MARK",
@@ -24,6 +26,7 @@ __all__ = [
     "entries",
     "examine",
     "is_folder",
+    "made_of",
     "obstacles",
     "read_mark",
     "write_mark",
@@ -64,24 +67,48 @@ def digest(path: Path) -> str:
 
 def read_mark(folder: Path) -> dict[str, str] | None:
     """Return what asrun put into a folder, each with its digest; nothing when it left no mark there."""
-    try:
-        read = json.loads((folder / MARK).read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    files = read.get("files") if isinstance(read, dict) and read.get("made by") == _MAKER else None
+    files = _read(folder).get("files")
     if not isinstance(files, dict) or not all(isinstance(text, str) for text in files.values()):
         return None
     return files
 
 
-def write_mark(folder: Path, *, hidden: bool = True) -> dict[str, str]:
-    """Leave the mark in a folder all of which asrun made (but for what is hidden, if so said); return what it lists."""
+def made_of(folder: Path) -> Path | None:
+    """Return what a folder was made of, settings or a deck, as far as it is still there."""
+    told = _read(folder).get("of")
+    if not isinstance(told, str) or "\0" in told:
+        return None
+    path = Path(os.path.normpath(Path(os.path.realpath(folder), told)))
+    return path if os.path.isfile(path) else None
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        read = json.loads((folder / MARK).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return read if isinstance(read, dict) and read.get("made by") == _MAKER else {}
+
+
+def write_mark(folder: Path, *, hidden: bool = True, of: Path | None = None, to: Path | None = None) -> dict[str, str]:
+    """Leave the mark in a folder that asrun made.
+
+    Arguments:
+        folder: The folder.
+        hidden: Whether what is hidden in it is asrun's, too.
+        of: What it was made of.
+        to: Where it will be, if not there.
+
+    Returns:
+        What the mark lists.
+    """
     files = {name: digest(folder / name) for name in entries(folder, hidden=hidden) if name != MARK}
     if not hidden:
         files = {name: text for name, text in files.items() if not name.startswith(".")}
     mark = folder / MARK
     mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.write_text(json.dumps({"made by": _MAKER, "files": files}, indent=0) + "\n", "utf-8")
+    told = {"of": Path(os.path.relpath(os.path.realpath(of), os.path.realpath(to or folder))).as_posix()} if of else {}
+    mark.write_text(json.dumps({"made by": _MAKER, **told, "files": files}, indent=0) + "\n", "utf-8")
     return files
 
 
@@ -112,9 +139,14 @@ def examine(folder: Path, new: Mapping[str, str], *, made_before: bool) -> Conte
     listed = {name: "" for name in new if not name.startswith(".")} if old is None and made_before else old or {}
     owned: dict[str, str] = {}
     foreign = []
+    alike, known = {_alike(name): name for name in new}, set(map(_alike, listed))
     for name in entries(folder):
-        path, recorded = folder / name, listed.get(name)
+        path, recorded, otherwise = folder / name, listed.get(name), alike.get(_alike(name), name)
         if name == MARK:
+            continue
+        if otherwise != name and _alike(name) in known and _is_one(path, folder / otherwise):
+            # It is called otherwise now, and no other file where names alike are one.
+            owned[otherwise] = ""
             continue
         if name.endswith("/") and any(each.startswith(name) for each in listed):
             owned[name] = digest(path)
@@ -168,6 +200,15 @@ def obstacles(folder: Path, name: str) -> list[str]:
 def is_folder(path: Path) -> bool:
     """Whether a path is a folder, and no link to one."""
     return path.is_dir() and not path.is_symlink()
+
+
+def _alike(name: str) -> str:
+    """Return what names have in common that are one name on some file systems."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _is_one(path: Path, other: Path) -> bool:
+    return os.path.lexists(other) and os.path.samestat(path.lstat(), other.lstat())
 
 
 def _is_file(path: Path) -> bool:

@@ -35,6 +35,8 @@ class Lone:
 
     deck: Deck
     html: str
+    path: Path
+    """The Markdown file."""
     told: list[AsrunError]
     """What is shown otherwise than it was meant: a picture that is not there, a formula that cannot be read."""
 
@@ -64,7 +66,7 @@ def render_lone(path: Path) -> Lone:
     told += deck.problems
     told += _missing(deck, html, path, text)
     told += _diagrams(shown, text)
-    return Lone(deck, html, sorted(told, key=lambda each: (each.where and each.where.line) or 0))
+    return Lone(deck, html, path, sorted(told, key=lambda each: (each.where and each.where.line) or 0))
 
 
 def write_lone(lone: Lone, folder: Path, source: Path) -> None:
@@ -82,7 +84,8 @@ def write_lone(lone: Lone, folder: Path, source: Path) -> None:
     place.check_kind(folder.absolute(), str(folder), None, remedy)
     place.check_place(folder.absolute(), str(folder), _read_for(source), None, remedy)
     place.check_contents(folder.absolute(), str(folder), None, remedy, _made_before)
-    target = publish.Target(folder, str(folder), _made_before, "the deck")
+    place.check_maker(folder.absolute(), str(folder), lone.path, None, remedy)
+    target = publish.Target(folder, str(folder), _made_before, "the deck", of=lone.path)
     with publish.aside(target) as new:
         try:
             write_deck(lone.deck, lone.html, new, source=source)

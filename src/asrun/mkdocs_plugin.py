@@ -21,7 +21,7 @@ from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import AnchorLink
 from mkdocs.utils import get_relative_url
 
-from asrun import apart, browser, decks, imprint, mathfont, notebook, pdf, slides
+from asrun import apart, browser, decks, imprint, mathfont, notebook, pdf, place, slides
 from asrun.citation import Citation, note_front_matter
 from asrun.context import Context
 from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of, pdf_names
@@ -34,6 +34,7 @@ from asrun.model import Where
 from asrun.outside import SHIM, hosts_asked, keep_inside, who_is_asked
 from asrun.pages import SUFFIXES, Read, read_page
 from asrun.project import OPTIONS, read_project
+from asrun.rendering import read_by
 from asrun.slide_texts import slide_texts
 
 if TYPE_CHECKING:
@@ -84,6 +85,9 @@ class AsrunPlugin(BasePlugin):
             self.project = read_project(Path(config.config_file_path or "mkdocs.yml").absolute())
         except AsrunError as error:
             raise self._stop(str(error)) from error
+        if not self.given:
+            # MkDocs deletes what is there, and knows of its own folders only.
+            self._check_place(config)
         self.context = self.given or Context(self.project, allow_stale=self.previewing)
         self.read: list[Read] = []
         self.problems: list[AsrunError] = []
@@ -100,6 +104,15 @@ class AsrunPlugin(BasePlugin):
         return config
 
     on_config = CombinedEvent(_on_config_first, _on_config)
+
+    def _check_place(self, config: MkDocsConfig) -> None:
+        folder, remedy = Path(config.site_dir), "name a folder of its own: `site_dir: site`"
+        shown, where = self.project.relative(folder), Where(self.project.relative(self.project.settings))
+        try:
+            place.check_place(folder, shown, [*place.read_by(self.project), *read_by(config)], where, remedy)
+            place.check_maker(folder, shown, self.project.settings, where, remedy)
+        except AsrunError as error:
+            raise self._stop(str(error)) from error
 
     def _stop(self, text: str) -> Exception:
         """Return what stops MkDocs; in a preview it tells that without a traceback, and goes on with the next edit."""
@@ -272,7 +285,7 @@ class AsrunPlugin(BasePlugin):
     def on_shutdown(self) -> None:
         # Every plugin has written what it writes. `asrun build` leaves the mark itself.
         if self._finished:
-            imprint.write_mark(self._finished, hidden=False)
+            imprint.write_mark(self._finished, hidden=False, of=self.project.settings)
 
     def _print_decks(self, folder: Path, site_url: str | None) -> None:
         """Print the decks of the finished site: what their links lead to is there."""

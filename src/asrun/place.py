@@ -14,7 +14,10 @@ from asrun.errors import AsrunError
 from asrun.model import Where
 from asrun.project import Project
 
-__all__ = ["ReadFrom", "check_contents", "check_kind", "check_place", "check_site", "read_by", "site_made_before"]
+__all__ = [
+    "ReadFrom", "check_contents", "check_kind", "check_maker", "check_place", "check_site", "read_by",
+    "site_made_before",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ def check_site(project: Project, more: Iterable[ReadFrom] = (), *, beside: bool 
     remedy = "name a folder of its own in mkdocs.yml: `site_dir: site`"
     check_kind(project.site, project.relative(project.site), where, remedy)
     check_place(project.site, project.relative(project.site), [*read_by(project), *more], where, remedy)
+    check_maker(project.site, project.relative(project.site), project.settings, where, remedy)
     if not beside:
         made = "; if nobody needs them, delete them, and else: asrun build --beside, which keeps them"
         check_contents(project.site, project.relative(project.site), where, remedy + made, site_made_before)
@@ -143,6 +147,29 @@ def check_contents(
         some = ", ".join(name if name.isprintable() else ascii(name) for name in foreign[:3])
         more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
         raise AsrunError(f"{shown} has files that asrun did not make: {some}{more}", where=where, remedy=remedy)
+
+
+def check_maker(folder: Path, shown: str, source: Path, where: Where | None, remedy: str) -> None:
+    """Refuse the site of another project, and a site and a deck in each other's place; of two decks the later is meant.
+
+    Arguments:
+        folder: Where something is to be written.
+        shown: What messages call it.
+        source: What it is made of: settings or a deck.
+        where: The place of the setting that names the folder.
+        remedy: What to type instead.
+
+    Raises:
+        AsrunError: when it is of something else, which is still there.
+    """
+    other = imprint.made_of(folder)
+    decks = {path for path in (other, source) if path and path.suffix not in (".yml", ".yaml")}
+    if other and not _same(other, source) and len(decks) < 2:
+        raise AsrunError(
+            f"{shown} holds what was made of {os.path.relpath(other)}",
+            where=where,
+            remedy=f"{remedy}; or delete {shown} if nobody needs that any more",
+        )
 
 
 def _everybodys() -> Iterator[Path]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from asrun.errors import AsrunError
 from asrun.follow import Follow, Listener
 from asrun.formats import plural
+from asrun.interruption import going_on
 from asrun.key import folders, given_to_all
 from asrun.leftovers import MARK, Started, end
 from asrun.model import RunName, Snippet, Where
@@ -29,7 +30,7 @@ from asrun.terminal import as_line, as_shown
 if TYPE_CHECKING:
     import psutil
 
-__all__ = ["Limits", "Listener", "end_all", "environment", "no_room", "start", "write"]
+__all__ = ["Limits", "Listener", "environment", "no_room", "start", "write"]
 
 GRACE = 2.0
 """Seconds that threads and processes have to end after a run has reported: what they still do decides nothing."""
@@ -100,17 +101,15 @@ def start(
             remedy="there may be too many processes, or too little memory: end some, then run it again",
         ) from error
     follow, started = Follow(process, listener), Started(process, out.name)
-    _running.add(started)
+    told = (out / "report.json", out / "error.json")
     try:
-        told = (out / "report.json", out / "error.json")
-        _wait(started, follow, limits, run, project, Where(project.relative(snippet.path)), told)
-        report = _told(out / "report.json")
-        remarks = _settle(started, report, told=any(map(Path.exists, told)))
+        with going_on(started, told[0]):
+            _wait(started, follow, limits, run, project, Where(project.relative(snippet.path)), told)
+            report = _told(told[0])
+            remarks = _settle(started, report, told=any(map(Path.exists, told)))
     except BaseException:
         end(started)
         raise
-    finally:
-        _running.discard(started)
     # What held the pipes open has ended.
     follow.join(30.0)
     if not report:
@@ -184,16 +183,6 @@ def _signal(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-_running: set[Started] = set()
-"""What was started and not yet seen to end."""
-
-
-def end_all() -> None:
-    """End whatever runs: for whoever started runs in several threads, and is interrupted."""
-    for started in list(_running):
-        end(started)
 
 
 def _wait(

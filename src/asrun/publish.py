@@ -53,6 +53,8 @@ class Target:
     made_before: Callable[[Path], bool]
     """Whether a folder without a mark was made by a version of asrun that left none."""
     what: str = "the site"
+    of: Path | None = None
+    """What is published: the settings of a site, or a deck."""
 
     @property
     def real(self) -> Path:
@@ -112,7 +114,7 @@ def publish(new: Path, target: Target, notice: Notice = lambda text: None) -> No
     """
     folder = target.real
     with _told(target):
-        files = imprint.write_mark(new)
+        files = imprint.write_mark(new, of=target.of, to=folder)
         if not folder.exists():
             os.chmod(new, 0o755)
             os.rename(new, folder)

@@ -8,8 +8,9 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from asrun import codec, needs
 from asrun.errors import AsrunError
 from asrun.fingerprint import Observed, PassedBy, Reading, merge
 from asrun.follow import forgiving
+from asrun.interruption import check
 from asrun.key import data_digests, folders, plot_code, unreached, variable_digests
 from asrun.model import Figure, Provenance, Record, RunName, Snippet, Where
 from asrun.printed import shortened
@@ -96,13 +98,22 @@ def _own_gpu(device: str, listener: Listener) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             listener("waits for the GPU, on which another run is going on")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            _wait_for(lock)
         except OSError:
             # Some file systems have no locks.
             pass
         yield
     finally:
         os.close(lock)
+
+
+def _wait_for(lock: int) -> None:
+    """Wait until nobody else has a lock, or this run is interrupted, in whichever thread it is."""
+    while True:
+        with suppress(BlockingIOError):
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        check()
+        time.sleep(0.2)
 
 
 def _gpu_lock() -> Path:

@@ -197,3 +197,17 @@ def test_a_bundle_is_written_anew(site):
     for _ in range(2):
         done = made.run("run", "answer", "--bundle", "out/records.tar.gz")
         assert done.code == 0 and "packed  1 record" in done.out, done.text
+
+
+def test_a_deck_and_a_site_do_not_take_each_others_place(site):
+    project = site({"docs/index.md": "# Start\n", "talk.md": "# One\n", "other.md": "# Other\n"})
+    assert project.run("build").code == 0
+    page = project.read("site/index.html")
+    result = project.run("deck", "talk.md", "-o", "site")
+    assert result.code == 1 and "site holds what was made of mkdocs.yml" in result.err and "-o FOLDER" in result.err
+    assert project.read("site/index.html") == page
+    assert project.run("deck", "talk.md", "-o", "out").code == project.run("deck", "other.md", "-o", "out").code == 0
+    project.write("mkdocs.yml", project.read("mkdocs.yml") + "site_dir: out\n")
+    result = project.run("build")
+    assert result.code == 1 and "out holds what was made of other.md" in result.err
+    assert "Other" in project.read("out/index.html")

@@ -21,7 +21,7 @@ from asrun import imprint, place, publish
 from asrun.errors import AsrunError
 from asrun.imprint import MARK
 from asrun.project import read_project
-from harness import Site
+from harness import ANSWER, Site
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links and signals are those of POSIX")
 
@@ -721,3 +721,71 @@ def test_a_site_on_a_file_system_of_its_own_is_published_to(tiny, mounts):
     listed = done.stdout.split()
     assert {"index.html", "last", "CNAME", "mine"} <= set(listed) and "next" not in listed
     assert not [name for name in listed if name.startswith(".asrun")]
+
+
+def test_two_projects_do_not_replace_each_others_sites(tiny, tmp_path):
+    files = {"mkdocs.yml": SETTINGS + "site_dir: ../public\n", "docs/index.md": "# Start\n", **THEME}
+    one, other = (Site(files, tmp_path / "sites" / name) for name in ("one", "other"))
+    assert one.run("build").code == one.run("build").code == 0
+    before = tree(tmp_path / "sites" / "public")
+    for arguments in (["build"], ["build", "--beside"]):
+        result = other.run(*arguments)
+        assert result.code == 1 and "public holds what was made of ../one/mkdocs.yml" in result.err
+    assert tree(tmp_path / "sites" / "public") == before
+    # A project that was moved, or is gone, claims nothing any more.
+    (tmp_path / "sites" / "one").rename(tmp_path / "moved")
+    assert other.run("build").code == 0
+
+
+def test_a_site_that_went_with_its_project_is_its_own(tiny, tmp_path):
+    assert tiny.run("build").code == 0
+    shutil.copytree(tiny.folder, tmp_path / "copy")
+    copy = Site({"mkdocs.yml": SETTINGS}, tmp_path / "copy")
+    assert copy.run("build").code == 0
+    assert json.loads(copy.read(f"site/{MARK}"))["of"] == "../mkdocs.yml"
+
+
+@pytest.mark.parametrize("of", ['"x"', "1", '"../../../../../etc/passwd"', '"\\u0000"', f'"{"../" * 9000}"', '""'])
+def test_what_a_forged_mark_says_it_is_made_of_leads_nowhere(tmp_path, of):
+    folder = tmp_path / "site"
+    mark = folder / MARK
+    mark.parent.mkdir(parents=True)
+    mark.write_text(f'{{"made by": "asrun", "of": {of}, "files": {{}}}}')
+    found = imprint.made_of(folder)
+    assert found is None or found == Path("/etc/passwd")
+    put(folder, FIRST)
+
+
+@pytest.mark.parametrize("site_dir", ["snippets", "snippets/records", "src"])
+def test_mkdocs_by_itself_deletes_nothing_that_is_read(tiny, site_dir):
+    tiny.write("snippets/answer.py", ANSWER)
+    tiny.write("src/module.py", "")
+    tiny.put("answer", {"answer": 42})
+    before = all_but_cache(tiny.folder)
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "-q", "-d", site_dir],
+        cwd=tiny.folder, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1 and "where asrun reads" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+    assert all_but_cache(tiny.folder) == before
+
+
+@pytest.mark.parametrize(("before", "after"), [("img/Logo.svg", "img/logo.svg"), ("a\u0308.svg", "\u00e4.svg")])
+@pytest.mark.parametrize("text", ["the same", "another"])
+def test_one_file_by_two_names_is_replaced_where_names_alike_are_one(tmp_path, before, after, text):
+    """As where capital letters do not count, or accents are written in another way. Hard links stand for that here."""
+    folder = tmp_path / "site"
+    put(folder, {**FIRST, before: "the same"})
+    (folder / before).with_name(Path(after).name).hardlink_to(folder / before)
+    put(folder, {**FIRST, after: text})
+    assert (folder / after).read_text() == text
+    assert (folder / before).exists(), "it is the same file"
+    # A file of others with a name that is like one is in the way as ever.
+    put(folder, FIRST)
+    (folder / before).write_text("mine")
+    (folder / after).unlink(missing_ok=True)
+    (folder / before).with_name(Path(after).name).hardlink_to(folder / before)
+    with pytest.raises(AsrunError, match="kept out"):
+        put(folder, {**FIRST, after: text})
+    assert (folder / before).read_text() == "mine"

@@ -15,8 +15,8 @@ from asrun.bundle import check_bundle, pack
 from asrun.commands.console import cost, err, escape, out, progress
 from asrun.errors import AsrunError, Problems
 from asrun.formats import format_seconds, plural
+from asrun.interruption import ending_all
 from asrun.model import Record, RunName, Snippet, State
-from asrun.process import end_all
 from asrun.project import Project, find_project
 from asrun.snippet import cheapest_scale, find_snippet, survey
 from asrun.store import Store
@@ -179,8 +179,8 @@ def _all(one: Callable[[Snippet, RunName], None], chosen: Sequence[tuple[Snippet
             try:
                 wait(waiting)
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                end_all()
+                with ending_all():
+                    pool.shutdown(cancel_futures=True)
                 raise
         errors = [error for each in waiting if (error := each.exception())]
     if problems := [error for error in errors if isinstance(error, AsrunError)]:

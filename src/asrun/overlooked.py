@@ -12,6 +12,8 @@ __all__ = ["CODE", "explain", "in_scripts", "left_over", "not_understood"]
 
 CODE = re.compile(r"<(code|pre)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _COMMENT = re.compile(r"<!--(?!-?>).*?--!?>", re.DOTALL)
+_TICKED = re.compile(r"(?<!`)(`+)(?!`)[^`\n]*(?<!`)\1(?!`)")
+"""What was meant as code, and is shown with its backticks since raw HTML is not read as Markdown."""
 _SCRIPT = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _VALUE = "value"
 _WORK = "citation"
@@ -58,7 +60,7 @@ def explain(kind: str) -> tuple[str, AsrunError]:
 
 def left_over(text: str, marked: Mapping[Place, str]) -> Iterator[Place]:
     """Find the places in the HTML of a page whose mark nobody took off, though it is shown, and not as code."""
-    shown = _COMMENT.sub("", CODE.sub("", text))
+    shown = _TICKED.sub("", _COMMENT.sub("", CODE.sub("", text)))
     for place in places(shown):
         if place in marked:
             yield place

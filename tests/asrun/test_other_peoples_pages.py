@@ -32,6 +32,7 @@ def read(site, text):
         "Jinja's \\{\\{ name \\}\\} in prose.\n",
         "---\nurl: file:///home\nrepository: ssh:///x\n---\n\nText\n",
         'Send:\n\n    {"a": {"b": 1}}\n    if (a) { b[1] @ c }\n\nText\n',
+        "<details>\n<summary>More</summary>\n\n`{{ name }}` and `b[@@c]`\n\n</details>\n",
         "// a comment\n\nA URL is file:///etc/hosts, a C++ path C:\\\\a\\b, an `///`.\n",
     ],
 )
@@ -59,6 +60,7 @@ def test_links_to_people_lead_to_them(site):
         "So it is $x [@one2014]$.\n",
         "\\(x [@nobody]\\)\n",
         "<!--> {{ coin.nothing }} -->\n",
+        "<div>\n`a` {{ coin.nothing }} `b`\n</div>\n",
         "<!---> {{ coin.nothing }} -->\n",
     ],
 )

@@ -181,7 +181,12 @@ class Context:
         name, _, figure = text.partition(".")
         record = self.best(name)
         if not record.figures:
-            raise AsrunError(f"{record.run} has no figures", remedy=f"draw them: asrun run {name}")
+            snippet = self.snippets.get(name)
+            draws = snippet is None or snippet.plots
+            raise AsrunError(
+                f"{record.run} has no figures" if draws else f"{name} draws no figures: it has no function plot",
+                remedy=f"draw them: asrun run {name}" if draws else "write plot(result), which returns a figure",
+            )
         figure = figure or next(iter(record.figures))
         if figure not in record.figures:
             raise AsrunError(

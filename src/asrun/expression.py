@@ -140,6 +140,8 @@ _ARITHMETIC: dict[type, Callable[[Any, Any], Any]] = {
     ast.Div: operator.truediv,
     ast.Pow: lambda left, right: np.power(left.astype(float), right.astype(float)),
 }
+_EXACTLY: dict[type, Callable[[Any, Any], Any]] = {**_ARITHMETIC, ast.Pow: operator.pow}
+"""The same for Python's whole numbers, which have as many digits as they need."""
 _COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 
 
@@ -149,6 +151,19 @@ _EXACT = 2.0**53
 
 def _is_numeric(measure: Measure) -> bool:
     return isinstance(measure.values, np.ndarray) and measure.values.dtype.kind in "biufO"
+
+
+def _reckon(sign: type, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Reckon number by number; a single whole number is exact, however long it is."""
+    if sign is not ast.Div and left.dtype.kind in "biuO" and right.dtype.kind in "biuO":
+        rounded = np.asarray(_ARITHMETIC[sign](left.astype(float), right.astype(float)))
+        sizes = [rounded] if rounded.ndim else [rounded, left.astype(float), right.astype(float)]
+        if any(np.any(np.abs(size) >= _EXACT) for size in sizes):
+            # Those of 64 bits would begin again from the other end.
+            exact = not rounded.ndim and np.isfinite(rounded)
+            return np.asarray(_EXACTLY[sign](plain(left), plain(right))) if exact else rounded
+    sides = (side.astype(float) if side.dtype.kind == "O" else reckonable(side) for side in (left, right))
+    return np.asarray(_ARITHMETIC[sign](*sides))
 
 
 def _flaw(*measures: Measure) -> str:
@@ -295,14 +310,12 @@ class _Evaluator:
         if not _is_numeric(operand):
             raise AsrunError(f"{_source(node)} cannot be computed", remedy="use + - * / ** on numbers")
         if isinstance(node.op, ast.USub):
-            operand = replace(operand, values=reckonable(operand.values))
-            return replace(operand, values=np.asarray(-operand.values))
+            return replace(operand, values=np.asarray(-reckonable(operand.values)))
         raise AsrunError(f"{_source(node)} is not part of the language")
 
     def visit_BinOp(self, node: ast.BinOp) -> Measure:
-        operate = _ARITHMETIC.get(type(node.op))
         left, right = self.operand(node.left), self.operand(node.right)
-        if operate is None or not _is_numeric(left) or not _is_numeric(right):
+        if type(node.op) not in _ARITHMETIC or not _is_numeric(left) or not _is_numeric(right):
             raise AsrunError(f"{_source(node)} cannot be computed", remedy="use + - * / ** on numbers")
         if left.axes and right.axes and left.axes != right.axes:
             raise AsrunError(f"{_source(node)} mixes axes: {', '.join(left.axes)} with {', '.join(right.axes)}")
@@ -316,15 +329,10 @@ class _Evaluator:
         if left.axes and right.axes and left.values.shape != right.values.shape:
             raise AsrunError(f"{_source(node)} mixes different numbers of {' and '.join(left.axes)}")
         with np.errstate(all="ignore"):
-            values = np.asarray(operate(reckonable(left.values), reckonable(right.values)))
-            if values.dtype.kind == "i" and np.any(
-                np.abs(operate(left.values.astype(float), right.values.astype(float))) > _EXACT
-            ):
-                # Whole numbers of 64 bits would begin again from the other end.
-                values = operate(left.values.astype(float), right.values.astype(float))
+            values = _reckon(type(node.op), left.values, right.values)
             # What is not finite stays that: 1 / inf is no 0, and nan ** 0 no 1.
             given = np.isfinite(left.values.astype(float)) & np.isfinite(right.values.astype(float))
-        if not np.all(np.isfinite(values[given])):
+        if not np.all(np.isfinite(values.astype(float)[given])):
             raise AsrunError(f"{_source(node)} is not a finite number", remedy="look at the size of its numbers")
         if not np.all(given):
             values = np.where(given, values, np.nan)

@@ -37,7 +37,11 @@ _SPEC = re.compile(
 _MOST = 40
 """The largest width and precision of a format: nobody reads more digits, and a machine would write billions."""
 
-_OTHERWISE = re.compile(r"""(?P<format>|.*\s)or\s+(?P<quote>["'])(?P<words>[^"']*\w[^"']*)(?P=quote)""", re.DOTALL)
+_OTHERWISE = re.compile(
+    r"""(?P<format>|.*\s)or\s+(?P<quote>["'])(?P<words>(?!\s*[-+\u2212]?\.?\d)[^"']*[^\W\d_][^"']*)(?P=quote)""",
+    re.DOTALL,
+)
+"""Words have a letter, and do not begin as a number does: that would look as if it were measured."""
 
 
 def format_measure(measure: Measure, spec: str = "") -> str:

@@ -24,7 +24,7 @@ _YAML = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL 
 _MKDOCS_YAML = re.compile(r"-{3}[ \t]*\n(.*?\n)(?:\.{3}|-{3})[ \t]*\n", re.DOTALL)
 _SETTING = re.compile(r" {0,3}([A-Za-z0-9_-]+):\s*(.*)")
 _MORE = re.compile(r"( {4}|\t)\s*(.*)")
-_OURS = re.compile(r"\{\{|\[@[\w]|/{3,}[ \t]*[a-zA-Z][\w-]*[ \t]*(?:\||$)")
+_OURS = re.compile(r"\{\{|\[@[\w]|(?<![\w:/])/{3,}[ \t]*[a-zA-Z][\w-]*[ \t]*(?:\||$)")
 _KEY = re.compile(r"[\w-]+:(?:\s|$)")
 _QUOTE = "quote values that contain a colon or begin with a sign"
 

@@ -46,7 +46,10 @@ def _extreme(pick: Callable[[np.ndarray], np.intp]) -> Callable[[Measure], Measu
         if len(means.axes) != 1 or means.axes[0] not in means.labels:
             raise AsrunError(f"{measure.text} must have one labelled axis to look along, not {len(means.axes)}")
         (axis,) = means.axes
-        return Measure(np.asarray(means.labels[axis][pick(means.values)]), sources=measure.sources)
+        label = means.labels[axis][pick(means.values)]
+        # Where the label is there twice, it is no answer.
+        means.select({axis: label})
+        return Measure(np.asarray(label), sources=measure.sources)
 
     return where
 

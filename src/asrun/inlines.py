@@ -20,6 +20,9 @@ from asrun.positions import BAR, places, strip_marks
 __all__ = ["CitationInline", "Guard", "LinksInLinks", "ValueInline"]
 
 
+_BESIDE = "write it in the text beside it; if a $ is money, write \\$"
+
+
 class Guard(Treeprocessor):
     """Notes what is wrong with formulas with everything else that is wrong, instead of stopping at it."""
 
@@ -32,7 +35,10 @@ class Guard(Treeprocessor):
         for part in root.iter():
             if "arithmatex" in part.get("class", "").split():
                 # Braces mean something else there, and values are refused by whoever reads the formula.
-                page.understood.update(places("".join(part.itertext())))
+                for place in places("".join(part.itertext())):
+                    if page.marked.get(place) == "work":
+                        page.leave(place, AsrunError("a citation cannot stand in a formula", remedy=_BESIDE))
+                    page.understood.add(place)
         try:
             return self.inner.run(root)
         except AsrunError as error:
@@ -68,8 +74,7 @@ class ValueInline(_Inline):
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[etree.Element, int, int]:
         page = self.extension.page
         page.understood.update(places(m[0]))
-        text, _, spec = m[3].partition(BAR)
-        text = strip_marks(text).strip()
+        text, spec = (strip_marks(part).strip() for part in m[3].partition(BAR)[::2])
         cited = page.cite("value", text, int(m[1]), int(m[2]))
         try:
             if _IN_TAG.search(data[: m.start(0)]):
@@ -78,8 +83,8 @@ class ValueInline(_Inline):
                 raise AsrunError("there is no value between {{ and }}", remedy="write {{ snippet.value }}")
             cited.evaluation = page.context.evaluate(text)
             result = cited.evaluation.result
-            shown = format_measure(result, spec.strip())
-            cited.shown.append(Shown(result, spec.strip()))
+            shown = format_measure(result, spec)
+            cited.shown.append(Shown(result, spec))
         except AsrunError as error:
             return error_box(page.fail(cited, error), "span"), m.start(0), m.end(0)
         cited.records = {source for source in result.sources if isinstance(source, RunName)}

@@ -110,7 +110,8 @@ class IndentedCode(Treeprocessor):
         for block in root.iter("pre"):
             for line, column in places("".join(block.itertext())):
                 name = page.headers.pop(line, "") if not column else ""
-                if not name and (line, column) not in page.marked:
+                if not name and page.marked.get((line, column)) not in ("value", "work", "end"):
+                    # Code is full of what only looks like something of ours.
                     continue
                 error = AsrunError(
                     "this is shown as code, because it is indented by four spaces or more",
@@ -153,6 +154,9 @@ class LastPostprocessor(Postprocessor):
         for line, name in sorted(page.headers.items()):
             if line not in shown_as_code and (line, 0) not in page.understood:
                 page.tell(name, not_understood(name, self.extension.blocks.blocks, OURS), line)
+                # What ends it is wrong for the same reason.
+                ends = (place for place, kind in page.marked.items() if kind == "end" and place[0] > line)
+                page.understood |= {min(ends, default=(0, 0))}
         for cited in page.unfinished:
             problem = AsrunError(f"this {cited.kind} block does not end", remedy="write /// on a line of its own")
             page.fail(cited, problem)

@@ -149,7 +149,13 @@ class Measure:
                 f"{self.text} has no {axis}={label}", remedy=f"it has: {', '.join(_label(each) for each in labels)}"
             )
         # Labels may be so near each other that rounding alone does not tell them apart: then the same one is meant.
-        return next((at for at in hits if plain(labels[at]) == plain(label)), hits[0])
+        hits = [at for at in hits if plain(labels[at]) == plain(label)] or hits
+        if len(hits) > 1:
+            raise AsrunError(
+                f"{self.text} has {axis}={_typed(plain(label))} twice, and nothing says which is meant",
+                remedy=f"let run return labels of {axis} that are all different",
+            )
+        return hits[0]
 
     def take(self, axis: str, at: int | list[int]) -> Measure:
         """Choose by position along one axis: one place, or several, which leaves the axis there."""
@@ -187,7 +193,8 @@ def same_label(left: Any, right: Any) -> bool:
         return left == right
     if isinstance(left, (int, float)) and isinstance(right, (int, float)) and not isinstance(right, bool):
         try:
-            return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
+            # Of 0, rounding may have left anything.
+            return math.isclose(left, right, rel_tol=1e-9, abs_tol=0.0 if left and right else 1e-12)
         except OverflowError:
             return False
     return bool(left == right)
@@ -204,7 +211,7 @@ def reckonable(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "i":
         # The smallest whole number has no positive one.
         return values.astype(float) if np.any(values == np.iinfo(values.dtype).min) else values.astype(np.int64)
-    return values.astype(float) if values.dtype.kind in "uO" else values
+    return values.astype(float) if values.dtype.kind == "u" else values
 
 
 def _typed(label: Any) -> str:

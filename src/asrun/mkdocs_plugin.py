@@ -32,7 +32,7 @@ from asrun.host import ALWAYS
 from asrun.key import locate
 from asrun.model import Where
 from asrun.outside import SHIM, hosts_asked, keep_inside, who_is_asked
-from asrun.pages import SUFFIXES, Read, read_page
+from asrun.pages import SUFFIXES, Read, read_notebook, read_page
 from asrun.project import OPTIONS, read_project
 from asrun.rendering import read_by
 from asrun.slide_texts import slide_texts
@@ -93,6 +93,8 @@ class AsrunPlugin(BasePlugin):
         self.problems: list[AsrunError] = []
         self.decks: dict[str, decks.Rendered] = {}
         self.extension = AsrunExtension(context=self.context, strict=False)
+        # It may be named for hosts that know no plugins.
+        config.markdown_extensions[:] = [name for name in config.markdown_extensions if name != "asrun"]
         # What is code and what is nested in what is the same wherever a page is read.
         for name, options in ALWAYS.items():
             if name not in config.markdown_extensions:
@@ -180,6 +182,8 @@ class AsrunPlugin(BasePlugin):
             self.problems.append(error)
             return
         for path in paths:
+            self.read.append(read_notebook(path, self.context))
+            self.problems += self.read[-1].problems
             file = files.get_file_from_path(path.relative_to(self.project.docs).as_posix())
             try:
                 copy = notebook.publish(self.project, path, allow_stale=self.context.allow_stale)
@@ -228,16 +232,21 @@ class AsrunPlugin(BasePlugin):
         if cited.lines == self.parted.text.split("\n") and not cited.includes:
             return
         expected = read_page(path, self.context).citations
-        if [each.kind for each in expected] == [each.kind for each in cited.citations]:
+        said = [[f"{each.kind} {each.text}" for each in found] for found in (expected, cited.citations)]
+        if said[0] == said[1]:
             return
+        if len(expected) != len(cited.citations):
+            one, other = (f"{len(found)} values, claims and citations" for found in (expected, cited.citations))
+        else:
+            one, other = next(pair for pair in zip(*said, strict=True) if pair[0] != pair[1])
         cited.citations.append(
             Citation(
                 "page",
                 "",
                 (where := cited.where(None)),
                 AsrunError(
-                    f"`asrun check` finds {len(expected)} values, claims and citations on this page, and MkDocs "
-                    f"{len(cited.citations)}: a hook or another plugin changes its text",
+                    f"`asrun check` finds {one} on this page, and MkDocs finds {other}: a hook or another plugin "
+                    "changes its text",
                     where=where,
                     remedy="let it leave {{ … }}, [@…] and /// alone, or write them in the page itself",
                 ),

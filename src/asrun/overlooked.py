@@ -11,12 +11,25 @@ from asrun.positions import Place, places
 __all__ = ["CODE", "explain", "in_scripts", "left_over", "not_understood"]
 
 CODE = re.compile(r"<(code|pre)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_COMMENT = re.compile(r"<!--(?!-?>).*?--!?>", re.DOTALL)
+_TICKED = re.compile(r"(?<!`)(`+)(?!`)[^`\n]*(?<!`)\1(?!`)")
+"""What was meant as code, and is shown with its backticks since raw HTML is not read as Markdown."""
 _SCRIPT = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _VALUE = "value"
 _WORK = "citation"
 _BRACES = "write {{ snippet.value }}, on one line and with two braces on each side"
 _CODE = "; as code, it stands in a fence or between backticks"
+
+_ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(["note", "attention", "caution", "danger", "error", "tip", "hint", "warning"], "admonition"),
+    "admonition": "admonition",
+    **dict.fromkeys(["caption", "figure-caption", "table-caption"], "caption"),
+    "define": "definition",
+    "details": "details",
+    "html": "html",
+    "tab": "tab",
+}
+"""Blocks of pymdownx, and which of its extensions they are of."""
 
 _EXPLAINED: Mapping[str, tuple[str, str, str]] = {
     "value": (
@@ -47,7 +60,7 @@ def explain(kind: str) -> tuple[str, AsrunError]:
 
 def left_over(text: str, marked: Mapping[Place, str]) -> Iterator[Place]:
     """Find the places in the HTML of a page whose mark nobody took off, though it is shown, and not as code."""
-    shown = _COMMENT.sub("", CODE.sub("", text))
+    shown = _TICKED.sub("", _COMMENT.sub("", CODE.sub("", text)))
     for place in places(shown):
         if place in marked:
             yield place
@@ -66,7 +79,8 @@ def not_understood(name: str, known: Collection[str], ours: Collection[str]) -> 
             remedy=f"write /// {name.lower()} | … on a line of its own, not indented, or by as much as what it stands "
             "in, and end it with ///; in raw HTML, add markdown=1 to the element",
         )
-    return AsrunError(
-        f"there is no block called {name}",
-        remedy=did_you_mean(name.lower(), known, otherwise=f"blocks are: {', '.join(sorted(known))}"),
-    )
+    if extension := _ELSEWHERE.get(name.lower()):
+        remedy = f"add pymdownx.blocks.{extension} to markdown_extensions in mkdocs.yml: {name} is a block of it"
+    else:
+        remedy = did_you_mean(name.lower(), known, otherwise=f"blocks are: {', '.join(sorted(known))}" + _CODE)
+    return AsrunError(f"there is no block called {name}", remedy=remedy)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asrun import decks
+from asrun import decks, ipynb
 from asrun.citation import Citation, note_front_matter
 from asrun.comments import without_long_comments
 from asrun.context import Context
@@ -15,11 +16,14 @@ from asrun.errors import AsrunError
 from asrun.extension import AsrunExtension
 from asrun.front_matter import part_page, read_text
 from asrun.host import make_markdown
+from asrun.marking import OURS
 from asrun.model import Where
+from asrun.notebook import list_notebooks
+from asrun.positions import is_ours
 from asrun.project import Project
 from asrun.prose import numbers_without_source
 
-__all__ = ["SUFFIXES", "Read", "list_pages", "read_all", "read_deck", "read_page", "read_prose"]
+__all__ = ["SUFFIXES", "Read", "list_pages", "read_all", "read_deck", "read_notebook", "read_page", "read_prose"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,32 @@ def read_deck(path: Path, context: Context) -> Read:
     return Read(path, rendered.citations, html=rendered.html)
 
 
+def read_notebook(path: Path, context: Context) -> Read:
+    """Find what looks like ours in the texts of a notebook, which Jupyter shows as they are typed."""
+    shown = context.project.relative(path)
+    try:
+        cells = ipynb.read(path, shown)["cells"]
+    except AsrunError:
+        # That it is none is told by whoever publishes it.
+        return Read(path)
+    found: list[Citation] = []
+    for number, cell in enumerate(cells, 1):
+        if cell["cell_type"] != "markdown" or not is_ours(cell["source"]):
+            continue
+        extension = AsrunExtension(context=context, page=shown, strict=False, numbers=False)
+        with suppress(AsrunError):
+            make_markdown(context.project, extension).convert(cell["source"])
+        for cited in extension.page.citations:
+            if cited.kind in ("value", "citation", *OURS):
+                error = AsrunError(
+                    f"cell {number}, line {cited.where.line}: a {cited.kind} is shown as it is typed in a notebook",
+                    where=Where(shown),
+                    remedy="write it on a page, and link to that; what is code stands between backticks",
+                )
+                found.append(Citation(cited.kind, cited.text, Where(shown), error))
+    return Read(path, found)
+
+
 def read_prose(context: Context, *, without: Collection[Path] = ()) -> list[Read]:
     """Read the files that are neither pages nor decks, but whose numbers shall have sources: a README."""
     project = context.project
@@ -112,4 +142,5 @@ def read_all(context: Context, *, without: Collection[Path] = ()) -> list[Read]:
     make_markdown(context.project, None)
     pages = [read_page(path, context) for path in list_pages(context.project) if path not in without]
     pages += [read_deck(path, context) for path in context.project.decks if path not in without]
+    pages += [read_notebook(path, context) for path in list_notebooks(context.project) if path not in without]
     return pages + read_prose(context, without=without)

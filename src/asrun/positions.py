@@ -39,12 +39,15 @@ _INLINE = re.compile(
     r"\{\{(?:(?P<value>.*?)(?P<end>\}\}))?"
     r"|(?P<work>\[@(?:[^\]`{\n]*\])?)"
     r"|(?P<closing>\}\})"
-    r"|(?P<apart>\{[^\w{\n]{1,3}\{)"
+    r"|(?P<apart>(?<!\\)\{[^\w{\n]{1,3}\{)"
     r"|(?P<far>\[[^\w\[\](){}`@]{1,3}@(?=\w))"
     # A word with a bracket or an @ in it, which may be the key of a work.
     r"|(?P<word>(?<![\w:@\[.-])(?:(?!\[@)[\w:@\[\].-])*?(?:@|\[(?!@))(?:(?!\[@)[\w:@\[\].-])*)"
     rf"|(?P<block>(?<![\w:/])/{{2,}}{_GAP}*(?P<kind>[a-zA-Z]+){_GAP}*(?=[|¦│｜]|$))"
 )
+_ADDRESS = re.compile(r"\([^\s()]+(?:\s+[\"'][^)\n]*)?\)")
+_TARGET = re.compile(r" {0,3}\[(?P<name>[^\]\n]+)\]:")
+"""What stands behind the text of a link, and what says where one leads that is named."""
 _PARTS = re.compile(r"[\[\]@]|[.:]+$")
 _ANY = re.compile(MARK)
 _LEAD = r"(?:[ \t>]|[-*+:][ \t]|\d+[.)][ \t]|\[\^[^\]\s]+\]:)*"
@@ -91,7 +94,8 @@ def mark_lines(
     """
     marked = Marked()
     lines = _with_comments(lines, numbers, marked)
-    inline = partial(_mark_inline, marked, {name.lower() for name in ours}, works)
+    targets = {found["name"].lower() for found in map(_TARGET.match, lines) if found and found["name"][0] != "^"}
+    inline = partial(_mark_inline, marked, {name.lower() for name in ours}, works, targets)
     skip_to = -1
     for at, line in enumerate(lines):
         number = numbers[at]
@@ -130,7 +134,13 @@ def _mark(line: int, column: int = 0) -> str:
 
 
 def _mark_inline(
-    marked: Marked, ours: Collection[str], works: Collection[str], line: int, begin: int, match: re.Match[str]
+    marked: Marked,
+    ours: Collection[str],
+    works: Collection[str],
+    targets: Collection[str],
+    line: int,
+    begin: int,
+    match: re.Match[str],
 ) -> str:
     if match.start() < begin:
         # The header itself.
@@ -138,6 +148,8 @@ def _mark_inline(
     if match["word"] and (_leads(match) or not _is_almost(match["word"], works)):
         return match[0]
     if match["kind"] and match["kind"].lower() not in ours:
+        return match[0]
+    if match["work"] and _is_link(match, targets) and not _is_almost(match["work"], works):
         return match[0]
     place = line, match.start() + 1
     mark = _mark(*place)
@@ -162,6 +174,14 @@ def _is_almost(word: str, works: Collection[str]) -> bool:
     if key in works or "@" not in word:
         return key in works
     return any(part in works for part in parts) or bool(difflib.get_close_matches(key, works, n=1, cutoff=0.85))
+
+
+def _is_link(match: re.Match[str], targets: Collection[str]) -> bool:
+    """Whether `[@name]` is a link to somebody, or says where such a link leads."""
+    behind, name = match.string[match.end() :], match["work"][1:-1].lower()
+    if named := re.match(r"\[([^\]\n]*)\]", behind):
+        return (named[1].lower() or name) in targets
+    return name in targets or bool(_ADDRESS.match(behind))
 
 
 def _leads(match: re.Match[str]) -> bool:

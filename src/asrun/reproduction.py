@@ -90,7 +90,10 @@ def compare(context: Context, snippet: Snippet, known: Record, made: Record, pag
         held.update(cited.kind for cited in resting if not cited.error)
         reader = read_page if read.path.is_relative_to(context.project.docs) else read_deck
         wrong += _other_page(snippet, known, read, reader(read.path, instead))
-    return Verdict(known.run, tuple(wrong), tuple(_uncited(known, made, instead)), held)
+    told = list(_uncited(known, made, instead))
+    if known.output != made.output and not held["output"]:
+        told.append("it prints something else than its record has")
+    return Verdict(known.run, tuple(wrong), tuple(told), held)
 
 
 class _Instead(Context):
@@ -325,8 +328,6 @@ def _uncited(known: Record, made: Record, instead: _Instead) -> Iterator[str]:
     for change in compare_values(known.values, made.values):
         if change.name.partition(".")[0] not in instead.looked_up:
             yield _told(change)
-    if known.output != made.output:
-        yield "it prints something else than its record has"
     for name, figure in known.figures.items():
         if name in made.figures and made.figures[name].alt != figure.alt:
             yield f"the alt text of figure {name} is another"

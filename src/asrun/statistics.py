@@ -207,7 +207,13 @@ def compare(left: Measure, sign: str, right: Measure) -> Comparison:
                 remedy="compare words with words, and numbers with numbers",
             )
         # As Python's own numbers, which are compared to the last digit however long they are.
-        holds = bool(_OPERATORS[sign](plain(left.values), plain(right.values)))
+        one, other = plain(left.values), plain(right.values)
+        if isinstance(one, bool) != isinstance(other, bool) and not {one, other} <= {0, 1}:
+            raise AsrunError(
+                f"{left.text} {sign} {right.text} compares what is true or false with a number",
+                remedy="compare it with True or False",
+            )
+        holds = bool(_OPERATORS[sign](one, other))
         return Comparison(left, sign, right, holds, "compared as they are")
     if sign not in ("<", ">"):
         raise AsrunError(

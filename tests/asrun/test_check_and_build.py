@@ -298,3 +298,18 @@ def test_an_extension_that_cannot_be_used_is_named(site, monkeypatch, command, e
     assert result.code == 1
     assert all(part in result.text for part in told), result.text
     assert "Traceback" not in result.text
+
+
+def test_the_extension_may_be_named_for_hosts_that_know_no_plugins(site):
+    config = "site_name: Tiny\nplugins: [asrun]\nmarkdown_extensions: [asrun]\n"
+    project = site({"mkdocs.yml": config, "docs/index.md": "# A\n\n{{ 6 * 7 }}\n"})
+    assert "checked 1 values" in project.run("build").out
+
+
+def test_a_hook_that_writes_another_value_is_told(site):
+    hook = "def on_page_markdown(markdown, **more):\n    return markdown.replace('6 * 7', '54')\n"
+    config = "site_name: Tiny\nplugins: [asrun]\nhooks: [hook.py]\n"
+    project = site({"mkdocs.yml": config, "hook.py": hook, "docs/index.md": "# A\n\n{{ 6 * 7 }}\n"})
+    assert project.run("check").code == 0
+    found = project.run("build")
+    assert found.code and "`asrun check` finds value 6 * 7 on this page, and MkDocs finds value 54" in found.text

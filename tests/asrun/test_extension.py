@@ -127,7 +127,7 @@ def test_a_claim_that_holds_shows_its_evidence(coin):
     ("expression", "sides"),
     [
         ("coin.heads(bias=0.5) < coin.heads(bias=0.2)", ["0.500 ± 0.007", "0.200 ± 0.007; wanted <", "Welch's t-test"]),
-        ("coin.tosses < 5", ["coin.tosses = 12\u202f345, 5 = 5; wanted <"]),
+        ("coin.tosses < 5", ["coin.tosses = 12\u202f345, 5; wanted <"]),
         ("coin.tosses > 5 and\ncoin.word == 'unfair'", ["coin.word = fair & <square>, 'unfair' = unfair; wanted =="]),
     ],
 )

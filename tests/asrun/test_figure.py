@@ -23,6 +23,7 @@ import matplotlib.pyplot as plt
 from asrun.errors import AsrunError
 from asrun.figure import COLOURS, MATPLOTLIBRC, to_svg
 from asrun.style import style_digest
+from harness import ANSWER, Site
 
 
 @pytest.fixture(autouse=True)
@@ -207,3 +208,10 @@ def test_alt_text_cannot_break_out(label: str) -> None:
     root = etree.fromstring(to_svg(figure, "f").svg)
     assert root.get("aria-label") == " ".join((label + "x").split())
     plt.close(figure)
+
+
+def test_a_figure_of_a_snippet_that_draws_none_is_told_as_such(tmp_path):
+    site = Site({"snippets/answer.py": ANSWER, "docs/index.md": "/// figure | answer\n///\n"}, tmp_path)
+    site.put("answer", {"answer": 42})
+    told = site.run("check").text
+    assert "answer draws no figures: it has no function plot" in told and "write plot(result)" in told

@@ -220,6 +220,7 @@ def test_printed_text_that_a_page_shows_is_read_too(tmp_path):
                   "after 100 steps: 0.51\nfloat32 4e-16", "after 100 steps: 0.51\nfloat64 4e-13",
                   "after 100 steps: 0.51"):  # fmt: skip
         assert "docs/index.md:3: output coin" in wrong(hold(other)), other
+        assert not hold(other).told
 
 
 def test_a_table_and_a_curve_are_read_cell_by_cell(tmp_path):

@@ -119,6 +119,8 @@ class NotebookFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         yield NotebookItem.from_parent(self, name="its executed copy is up to date")
+        for number, error in enumerate(reading.read_notebook(self.path, self.config.stash[CONTEXT]).problems, 1):
+            yield UnreadableItem.from_parent(self, name=f"its text cites nothing ({number})", error=error)
 
 
 class NotebookItem(AsrunItem):

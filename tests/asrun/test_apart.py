@@ -192,7 +192,7 @@ def test_what_no_array_is_said_to_be_is_a_sentence(project, told):
     path.write_text(json.dumps(document), "utf-8")
     assert "this record cannot be read" in raised(project.store.get, RUN)
     done = project.run("status")
-    assert done.code == 1 and "Traceback" not in done.text
+    assert done.code == 3 and "broken" in done.text and "Traceback" not in done.text
 
 
 def test_many_arrays_that_are_large_together_are_not_unpacked(project):

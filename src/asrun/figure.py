@@ -17,6 +17,7 @@ from defusedxml.ElementTree import fromstring
 
 from asrun.drawing import id_prefix, sanitise_svg
 from asrun.errors import AsrunError
+from asrun.ground import has_its_own, keep_words
 from asrun.model import Figure
 from asrun.raster import HEAVY, follows_the_page, lighten
 
@@ -40,6 +41,8 @@ COLOURS = {
     "#fdfdfc": "--fig-bg",
 }
 """The colours of `assets/matplotlibrc` and the CSS variables that stand for them in a page."""
+
+_PAPER = "#fdfdfc"
 
 _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
@@ -76,12 +79,15 @@ def to_svg(figure: Any, name: str) -> Figure:
             f"The figure {name} has no alt text: readers who cannot see it would learn nothing from it.",
             remedy='Say in plot what it shows: figure.set_label("Test error falls until …, then rises.")',
         )
+    keep_words(figure, _PAPER)
     points = lighten(figure)
     svg = _drawn(figure)
     if len(svg) > HEAVY and (more := lighten(figure)):
         # Some artists are made only when they are drawn.
         points, svg = points + more, _drawn(figure)
-    return Figure(name=name, svg=_housed(svg, name, alt, follows_the_page(figure)), alt=alt, points_as_image=points)
+    follows = not has_its_own(figure, _PAPER)
+    housed = _housed(svg, name, alt, follows, turns=follows and follows_the_page(figure))
+    return Figure(name=name, svg=housed, alt=alt, points_as_image=points)
 
 
 def _drawn(figure: Any) -> str:
@@ -94,7 +100,7 @@ def _drawn(figure: Any) -> str:
     return buffer.getvalue().decode("utf-8")
 
 
-def _housed(svg: str, name: str, alt: str, turns: bool) -> str:
+def _housed(svg: str, name: str, alt: str, follows: bool, turns: bool) -> str:
     root = fromstring(svg)
     for parent in list(root.iter()):
         for child in list(parent):
@@ -106,7 +112,7 @@ def _housed(svg: str, name: str, alt: str, turns: bool) -> str:
                 child.set("style", "filter: var(--fig-turned, none)")
     prefix = id_prefix(name)
     for element in root.iter():
-        _house(element, prefix)
+        _house(element, prefix, follows)
         # One element a line, without Matplotlib's indentation: shorter, and still a readable diff.
         if len(element) and not (element.text or "").strip():
             element.text = "\n"
@@ -124,26 +130,27 @@ def _housed(svg: str, name: str, alt: str, turns: bool) -> str:
     return sanitise_svg(etree.tostring(root, encoding="unicode"), prefix)
 
 
-def _house(element: etree.Element, prefix: str) -> None:
+def _house(element: etree.Element, prefix: str, follows: bool) -> None:
     for key, value in list(element.attrib.items()):
         if key == "id":
             value = prefix + _ODD.sub("-", value)
         elif key == _HREF and value.startswith("#"):
             value = f"#{prefix}{_ODD.sub('-', value[1:])}"
         elif key == "style":
-            value = _style(value)
+            value = _style(value, follows)
         elif key == "transform":
             value = _NO_ROTATION.sub("", value).strip()
         if key in _GEOMETRY:
             value = _LONG_NUMBER.sub(_rounded, " ".join(value.split()))
         elif key not in ("id", _HREF):
-            value = _COLOUR.sub(_variable, _LOCAL_URL.sub(lambda url: f"url(#{prefix}{_ODD.sub('-', url[2])})", value))
+            value = _LOCAL_URL.sub(lambda url: f"url(#{prefix}{_ODD.sub('-', url[2])})", value)
+            value = _COLOUR.sub(_variable, value) if follows else value
         element.set(key, value)
         if not value:
             del element.attrib[key]
 
 
-def _style(value: str) -> str:
+def _style(value: str, follows: bool) -> str:
     declarations = []
     for declaration in filter(None, map(str.strip, value.split(";"))):
         key, _, what = map(str.strip, declaration.partition(":"))
@@ -152,7 +159,7 @@ def _style(value: str) -> str:
             if "Mono" not in what:
                 continue
             what = "monospace"
-        if key == "stroke" and what.lower() in ("#000000", "black"):
+        if follows and key == "stroke" and what.lower() in ("#000000", "black"):
             # A black line must be seen on a dark page too. Black text stays: it may stand on a light cell.
             what = "var(--fig-fg, #000000)"
         declarations.append(f"{key}: {what}")

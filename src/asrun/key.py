@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from asrun.fingerprint import PassedBy, Sources, file_digest, reach
 from asrun.model import Digests, Snippet
 from asrun.project import Project
+from asrun.secrecy import is_secret
 
 __all__ = [
     "ABSENT", "ELSEWHERE", "changed_variables", "code", "data_digest", "data_digests", "folders", "given_to_all",
@@ -150,26 +150,9 @@ def variable_digest(name: str, value: str | None) -> str:
     """
     if value is None:
         return NOT_SET
-    if _is_secret(name, value):
+    if is_secret(name, value):
         return SET
     return hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-
-
-_SECRET = re.compile(
-    # Parts of a name: API_KEY, apiKey, PGPASSWORD. MAX_TOKENS and GIT_AUTHOR are none.
-    r"KEYS?|PASS|PWD|CREDENTIALS?|CREDS?|COOKIES?|AUTH|AUTHORIZATION|AUTHENTICATION|BEARER|JWT|WEBHOOK|DSN|OTP|PAT|PIN"
-    r"|PRIVATE|SALT|SESSION|SESSIONID|SIGNATURE|SECRETS|PASSWORDS"
-    r"|.*(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|APIKEY|ACCESSKEY|SECRETKEY|PRIVATEKEY)"
-)
-_WITH_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]+@")
-
-
-def _is_secret(name: str, value: str) -> bool:
-    """Whether nobody should know a variable's value, as it looks: `API_KEY`, or an address with a password."""
-    if name in ("PWD", "OLDPWD"):
-        return False
-    words = re.split(r"[^A-Z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper())
-    return any(map(_SECRET.fullmatch, words)) or _WITH_PASSWORD.search(value) is not None
 
 
 def variable_digests(project: Project, names: Iterable[str], device: str) -> Digests:

@@ -142,7 +142,11 @@ class AsrunPlugin(BasePlugin):
         sources = [
             *self.project.snippets.glob("[!_]*.py"), *records.glob("*/*.json"), *records.glob(f"*/*{apart.SUFFIX}")
         ]  # fmt: skip
+        own = [folder.resolve() for folder in (self.project.root, self.project.snippets, records)]
         for path in filter(Path.is_file, sources):
+            if not any(path.resolve().is_relative_to(folder) for folder in own):
+                # A link to what is nobody's business: a record may come from anyone.
+                continue
             target = "snippets/" + path.relative_to(self.project.snippets).as_posix()
             files.append(File.generated(config, target, abs_src_path=str(path)))
         self._read_texts(files)

@@ -21,6 +21,7 @@ from asrun.follow import forgiving
 from asrun.ipynb import Document
 from asrun.leftovers import MARK, end_marked
 from asrun.model import Where
+from asrun.secrecy import secrets
 from asrun.terminal import as_shown
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def run(
             environment = _environment(folders, scratch) | {MARK: scratch.name}
             options = {"env": environment, "stdout": printed, "stderr": printed}
             failure = _follow(client, manager, options, minutes * 60)
-        replaced = {str(work): ".", f"{root}{os.sep}": "", str(root): ".", os.path.expanduser("~"): "~"}
+        replaced = secrets() | {str(work): ".", f"{root}{os.sep}": "", str(root): ".", os.path.expanduser("~"): "~"}
         for cell, ran in zip(at.cells, [cell for cell in notebook.cells if cell.cell_type == "code"], strict=True):
             cell["execution_count"] = ran.execution_count
             cell["outputs"] = [_scrubbed(ipynb.plain_output(output), replaced) for output in _plain(ran.outputs)]

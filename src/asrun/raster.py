@@ -38,19 +38,26 @@ def lighten(figure: Any) -> int:
         How many points that are.
     """
     from matplotlib.axes import Axes
+    from matplotlib.collections import Collection
+    from matplotlib.figure import FigureBase
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
     weighed: dict[tuple[int, type], list[tuple[float, int, Any]]] = defaultdict(list)
     points = 0
-    for axes in figure.findobj(Axes):
-        for artist in (*axes.collections, *axes.lines, *axes.patches):
-            if not artist.get_visible() or artist.get_rasterized():
+    for ground in figure.findobj(lambda artist: isinstance(artist, (Axes, FigureBase))):
+        drawn = [*ground.artists, *ground.lines, *ground.patches, *getattr(ground, "collections", ())]
+        for artist in dict.fromkeys(drawn):
+            if not isinstance(artist, (Collection, Line2D, Patch)) or not artist.get_visible():
+                continue
+            if artist.get_rasterized():
                 continue
             weight, count = _weigh(artist)
             if weight > HEAVY:
                 artist.set_rasterized(True)
                 points += count
             else:
-                weighed[id(axes), type(artist)].append((weight, count, artist))
+                weighed[id(ground), type(artist)].append((weight, count, artist))
     # Many light ones are heavy together. All of a kind are drawn alike.
     left = sum(weight for kind in weighed.values() for weight, _, _ in kind)
     for kind in sorted(weighed.values(), key=lambda kind: -sum(weight for weight, _, _ in kind)):
@@ -98,7 +105,14 @@ def follows_the_page(figure: Any) -> bool:
 
     Then a dark page may show them the other way round, light for dark. Colours that stand for numbers stay as they are.
     """
-    artists = figure.findobj(lambda artist: artist.get_rasterized())
+    from matplotlib.image import _ImageBase
+
+    def stays(artist: Any) -> bool:
+        """Is it an image that an author shows, and that no frame tells from what artists became?"""
+        framed = artist.get_clip_on() and (artist.get_clip_box() or artist.get_clip_path())
+        return isinstance(artist, _ImageBase) and not framed
+
+    artists = figure.findobj(lambda artist: artist.get_rasterized() or stays(artist))
     return all(getattr(artist, "get_array", lambda: None)() is None for artist in artists)
 
 

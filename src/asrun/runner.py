@@ -27,6 +27,7 @@ from asrun.printed import shortened
 from asrun.process import Limits, Listener, no_room, start, write
 from asrun.project import Project
 from asrun.raster import replaced
+from asrun.secrecy import hidden, secrets
 
 try:
     import fcntl
@@ -176,7 +177,7 @@ def run_snippet(
         request = {"do": "run", "parameters": snippet.scales[scale]}
         allowed = limits(snippet, scale, project, at_once=at_once)
         printed, report = start(project, snippet, run, out, listener, request, allowed, hash_seed)
-        values = codec.decode(*_answer(out / "values.json", run))
+        answer = _answer(out / "values.json", run)
     if report["device_class"] != device:
         raise AsrunError(
             f"{run} used the {report['device_class']} instead",
@@ -186,11 +187,15 @@ def run_snippet(
     reached, passed_by = reading.reached(), PassedBy()
     if report["calls"]:
         reached, passed_by = reading.observed(_observed(report))
+    came_to = [answer, printed, report["remarks"]]
+    answer, printed, remarks = hidden(came_to, secrets())
+    if [answer, printed, remarks] != came_to:
+        remarks.append("the values of environment variables that look secret were left out: their names stand there")
     made = Record(
         run=run,
         question=snippet.question,
         parameters=snippet.scales[scale],
-        values=values,
+        values=codec.decode(*answer),
         output=printed,
         figures={},
         code=merge(reached, unreached(project, reading.entered(), report["modules"])),
@@ -201,7 +206,7 @@ def run_snippet(
         passed_by=passed_by.functions,
         not_imported=passed_by.modules,
         reached_otherwise=passed_by.reached_otherwise,
-        remarks=tuple(report["remarks"]),
+        remarks=tuple(remarks),
         provenance=Provenance(
             when=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             seconds=round(report["seconds"], 2),
@@ -229,7 +234,7 @@ def redraw(project: Project, snippet: Snippet, record: Record, listener: Listene
         write(out / "values.json", json.dumps(codec.encode(record.values)), record.run)
         allowed = replace(limits(snippet, record.run.scale, project), seconds=project.minutes * 60)
         _, report = start(project, snippet, record.run, out, listener, {"do": "plot"}, allowed)
-        drawn = _answer(out / "figures.json", record.run)
+        drawn = hidden(_answer(out / "figures.json", record.run), secrets())
     where = Where(project.relative(snippet.path))
     if not drawn:
         raise AsrunError("plot drew nothing", where=where, remedy="return a Matplotlib figure, or a dict of them")

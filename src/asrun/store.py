@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
@@ -32,10 +33,13 @@ from asrun.errors import AsrunError
 from asrun.model import Figure, Provenance, Record, RunName, Where
 from asrun.project import Project
 
-__all__ = ["DESCRIPTION", "Store", "write_whole"]
+__all__ = ["DESCRIPTION", "Store", "read_file", "write_whole"]
 
 PRINTED = "what it printed"
 """Stands among damaged names for the output: no value can be called so from a page."""
+
+LARGEST_FILE = 2**26
+"""Bytes of one file of a record that are read, or more where `record_mb` lets a run write more."""
 
 DESCRIPTION = "what it says of itself"
 """Stands among damaged names for the question, the parameters, alt texts, the key and the provenance."""
@@ -116,11 +120,11 @@ class Store:
         if cached and cached[0] == version:
             return cached[1]
         try:
-            text = path.read_text("utf-8")
-            record = self.decode(run, text, lambda file: _beside(path, file))
-            while record.damaged and (now := path.read_text("utf-8")) != text:
+            text = self._content(path).decode("utf-8")
+            record = self.decode(run, text, lambda file: self._beside(path, file))
+            while record.damaged and (now := self._content(path).decode("utf-8")) != text:
                 # Its figures were swept away while it was read: it has been replaced, and is read again.
-                text, record = now, self.decode(run, now, lambda file: _beside(path, file))
+                text, record = now, self.decode(run, now, lambda file: self._beside(path, file))
         except (OSError, ValueError) as error:
             raise AsrunError(
                 f"this record cannot be read ({type(error).__name__}: {error})",
@@ -307,12 +311,28 @@ class Store:
         stem = self.path(run).stem
         return {at: apart.unpack(beside(apart.file_name(stem, at, arrays[at])), arrays[at]) for at in sizes}
 
+    def _content(self, path: Path) -> bytes:
+        return read_file(path, max(LARGEST_FILE, int(self.project.record_mb * 1e6)))
 
-def _beside(path: Path, file: str) -> bytes:
-    try:
-        return path.with_name(Path(file).name).read_bytes()
-    except (FileNotFoundError, IsADirectoryError):
-        return b""
+    def _beside(self, path: Path, file: str) -> bytes:
+        try:
+            return self._content(path.with_name(Path(file).name))
+        except (FileNotFoundError, ValueError):
+            return b""
+
+
+def read_file(path: Path, most: int = LARGEST_FILE) -> bytes:
+    """Read a file of a record: what is none, or is larger than any that a run writes, might never end.
+
+    Raises:
+        ValueError: when it is such a one.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{path.name} is not a file")
+    if found.st_size > most:
+        raise ValueError(f"{path.name} has {found.st_size} bytes, and {most} is the most")
+    return path.read_bytes()
 
 
 _Version = tuple[int, int, int]

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
+from asrun.secrecy import without_credentials
 from asrun.terminal import as_line
 
 __all__ = ["Warned"]
@@ -54,9 +55,10 @@ class Warned:
 
 def _without_places(text: str, folders: Iterable[str]) -> str:
     """Return a text in a line, with names of files instead of paths, and without addresses in memory."""
-    text = as_line(text)
+    text = without_credentials(as_line(text)).replace("file://", "")
     known = {*folders, sys.prefix, sys.base_prefix, os.path.expanduser("~")} - {"", os.sep}
     for folder in sorted(known, key=len, reverse=True):
         text = text.replace(folder.rstrip(os.sep) + os.sep, "")
+    text = re.sub(rf"{re.escape(os.path.expanduser('~'))}(?![\w.-])", "~", text)
     text = re.sub(r"(?<![\w.:/\\~])(?:[A-Za-z]:)?[/\\](?:[^\s/\\'\"():,;]+[/\\])+(?=[^\s/\\])", "", text)
     return re.sub(r"\b0x[0-9a-fA-F]{6,16}\b", "0x…", text)

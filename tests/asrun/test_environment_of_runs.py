@@ -155,6 +155,64 @@ def test_an_address_with_a_password_is_secret_whatever_it_is_called():
     assert variable_digest("WHERE", "https://host:80/a@b") != "set"
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://0123abcd@host/a", "redis://:pw@host", "https://host/a?x=1&access_token=0123", "Bearer 0123456789abcd",
+        "ghp_0123456789abcdef", "hf_0123456789abcdef", "AKIA0123456789ABCDEF", "https://hooks.slack.com/services/T/B/x",
+        "https://host/a?sig=0%2F1",
+    ],
+)  # fmt: skip
+def test_what_says_that_it_opens_a_door_is_secret_whatever_it_is_called(value):
+    assert variable_digest("WHERE", value) == "set"
+
+
+@pytest.mark.parametrize("value", ["https://host/a?page=1", "someone@host", "skip_everything", "1e-3", "/data/me@x"])
+def test_what_says_nothing_of_the_kind_is_not(value):
+    assert re.fullmatch("[0-9a-f]{16}", variable_digest("WHERE", value))
+
+
+TELLS = '''\
+"""Which secrets are told?"""
+import os
+import warnings
+SCALES = {"quick": {}}
+def run():
+    key = os.environ["ASK_TOKEN"]
+    print("asked with", key)
+    warnings.warn(f"no answer from https://me:hunter2@host/a?token=0123&page=2 with {key} in {os.path.expanduser('~')}")
+    return {"said": [f"with {key}"], "by": {key: 1.5}, "word": os.environ["SORT_KEY"], "n": int(os.environ["ASK_PIN"])}
+def plot(result):
+    import matplotlib.pyplot as plt
+    figure, axes = plt.subplots(figsize=(2, 2))
+    axes.set_title(os.environ["ASK_TOKEN"])
+    figure.set_label(f"Asked with {os.environ['ASK_TOKEN']}.")
+    return figure
+'''
+
+
+def test_a_secret_that_is_printed_returned_warned_of_or_drawn_is_not_recorded(site, monkeypatch):
+    for name, value in {"ASK_TOKEN": "s3cret-0123", "SORT_KEY": "accuracy", "ASK_PIN": "12345678"}.items():
+        monkeypatch.setenv(name, value)
+    project = site({"snippets/tells.py": TELLS})
+    done = project.run("run", "tells")
+    assert done.code == 0, done.text
+    kept = b"".join(project.files().values()).decode()
+    assert "s3cret" not in kept and "hunter2" not in kept and "token=0123" not in kept
+    record = project.record("tells")
+    assert record["values"]["said"] == ["with $ASK_TOKEN"] and record["values"]["by"] == {"$ASK_TOKEN": 1.5}
+    # What it means is not changed: a word, and a number, are what they are.
+    assert record["values"]["word"] == "accuracy" and record["values"]["n"] == 12345678
+    assert record["output"] == ["asked with $ASK_TOKEN"]
+    assert record["figures"]["figure"]["alt"] == "Asked with $ASK_TOKEN."
+    assert record["remarks"] == [
+        "UserWarning: no answer from https://…@host/a?token=…&page=2 with $ASK_TOKEN in ~",
+        "the values of environment variables that look secret were left out: their names stand there",
+    ]
+    assert project.run("status").code == 0
+    assert project.run("reproduce", "tells").code == 0
+
+
 def test_a_secret_leaves_nothing_by_which_it_could_be_found(site, monkeypatch):
     project = site({"snippets/answer.py": asks("os.environ['ASK_TOKEN']", "os.environ.get('ASK_COOKIE')")})
     assert project.run("run", "answer").code == 0

@@ -5,16 +5,19 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import subprocess
+import sys
 import tarfile
 from typing import Any
 
+import numpy as np
 import pytest
 
 from asrun import codec
 from asrun.model import RunName
 from asrun.store import DESCRIPTION, Store, _description_seal
-from harness import ANSWER, Site, figure
+from harness import ANSWER, MKDOCS, Site, figure
 
 RUN = RunName("answer", "quick", "cpu")
 PATH = "snippets/records/answer/quick-cpu.json"
@@ -194,3 +197,50 @@ def test_json_of_any_kind_is_read_or_told(recorded, name):
     assert good.count(old) >= 1
     site.write(PATH, good.replace(old, new, 1))
     try_everything(site, name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names here")
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [("quick-cpu.json", "zeros"), ("quick-cpu.json", "sparse"), ("the drawing", "pipe"), ("the array", "folder")],
+)
+def test_what_stands_in_place_of_a_file_and_never_ends_is_told(site, file, what):
+    # In a process of its own: a read that never ends could not be ended here.
+    large = {"mkdocs.yml": MKDOCS.replace("  - asrun\n", "  - asrun:\n      array_mb: 0.00001\n")}
+    project = site(large | {"snippets/answer.py": ANSWER, "docs/index.md": "# Answer\n\n{{ answer.x }}\n"})
+    project.put("answer", VALUES | {"drop": np.arange(9.0)}, figures=[figure()])
+    folder = project.folder / "snippets/records/answer"
+    suffix = {"the drawing": "*.svg", "the array": "*.npy.gz"}.get(file, file)
+    (path,) = folder.glob(suffix)
+    path.unlink()
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "zeros":
+        path.symlink_to("/dev/zero")
+    elif what == "folder":
+        path.mkdir()
+    else:
+        with path.open("wb") as stream:
+            stream.truncate(2**36)
+    for command in (["status"], ["trim", "--dry-run"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "asrun.cli", *command],
+            cwd=project.folder, capture_output=True, text=True, timeout=20, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr, done.stderr
+        if command == ["status"]:
+            assert done.returncode == 3 and ("broken" in done.stdout or "changed by hand" in done.stdout), done.stdout
+
+
+def test_a_link_among_records_publishes_nothing_from_elsewhere(site, tmp_path):
+    project = site({"snippets/answer.py": ANSWER, "docs/index.md": "# Answer\n\n{{ answer.answer }}\n"})
+    assert project.run("run", "answer").code == 0
+    private = tmp_path / "private.json"
+    private.write_text('{"key": 1}', "utf-8")
+    within = project.folder / "snippets/records"
+    (within / "answer/private.json").symlink_to(private)
+    (within / "answer/quick-cpu.x.0a0a0a0a.npy.gz").symlink_to(private)
+    (within / "answer/copy.json").symlink_to("quick-cpu.json")
+    assert project.run("build").code == 0
+    published = {path.name for path in (project.folder / "site/snippets/records").rglob("*")}
+    assert published == {"answer", "quick-cpu.json", "copy.json"}

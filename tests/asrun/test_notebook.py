@@ -165,9 +165,13 @@ def test_the_record_is_a_valid_notebook_without_times(recorded):
     assert all("execution" not in cell.metadata for cell in document.cells)
 
 
-def test_executing_twice_gives_the_same_bytes(recorded, tmp_path):
+def test_executing_twice_gives_the_same_bytes_and_tells_no_secret(recorded, tmp_path, monkeypatch):
     again = Lab(tmp_path)
     assert again.execute().read_bytes() == recorded.record.read_bytes()
+    monkeypatch.setenv("ASK_TOKEN", "s3cret-0123")
+    again.cells(code("import os\nprint(os.environ['ASK_TOKEN'])\nos.environ['ASK_TOKEN']"))
+    told = again.execute().read_text("utf-8")
+    assert "s3cret" not in told and told.count("$ASK_TOKEN") == 2
 
 
 def test_a_cell_that_raises_is_told_with_its_number_its_first_line_and_a_remedy(tmp_path):

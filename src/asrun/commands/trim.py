@@ -18,7 +18,7 @@ from asrun.formats import describe, plural
 from asrun.model import RunName, State, Where
 from asrun.project import OPTIONS, Project, find_project
 from asrun.snippet import survey
-from asrun.store import Store
+from asrun.store import Store, read_file
 
 __all__ = ["trim"]
 
@@ -147,7 +147,7 @@ def _is_record(file: Path) -> bool:
 def _read(file: Path) -> dict[str, Any]:
     """Return what a JSON file holds by name; nothing when it is something else."""
     try:
-        document = json.loads(file.read_text("utf-8"))
+        document = json.loads(read_file(file))
     except (OSError, ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

@@ -378,9 +378,11 @@ def _entry(key: str, raw: dict[str, str]) -> Entry:
         where += f" {volume}" + (f"({fields['number']})" if "number" in fields else "")
     if pages := fields.get("pages"):
         where += f", {pages}"
+    # Split at single spaces: a pattern that takes any number of them takes for ever where there are many.
+    authors = " ".join(raw.get("author", "").split()).split(" and ")
     return Entry(
         key=key,
-        authors=tuple(_author(name) for name in re.split(r"\s+and\s+", raw.get("author", "")) if name.strip()),
+        authors=tuple(_author(name) for name in authors if name.strip()),
         title=fields.get("title", ""),
         year=fields.get("year", ""),
         container=where,

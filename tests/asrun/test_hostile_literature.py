@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
+from asrun.literature import _entry
 from harness import Site, raised
 
 BIB = "@book{one, title = {One}, author = {A, B}, year = {2014}}\n"
@@ -180,3 +182,9 @@ def test_fields_of_the_bibliography_are_text(project):
     html = project.convert("See [@two].\n\n/// bibliography\n///")
     assert not any(tag in html for tag in ("<script", "<img", "<b>", "<i>", "<u>"))
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+
+
+def test_authors_with_much_space_between_them_take_no_time():
+    began = time.process_time()
+    entry = _entry("key", {"author": "A" + " " * 100_000 + "B and C", "title": "T"})
+    assert entry.authors == ("B, A", "C") and time.process_time() - began < 2

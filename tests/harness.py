@@ -242,8 +242,12 @@ def eventually(condition: Callable[[], object], seconds: float = 30.0) -> bool:
 
 
 def has_compiler() -> bool:
-    """Whether torch.compile has a C++ compiler to call."""
-    return shutil.which(os.environ.get("CXX", "g++")) is not None
+    """Whether torch.compile has a C++ compiler to call, and writes what one takes.
+
+    On a processor without vector instructions, or where PyTorch is told so, it writes what no compiler takes.
+    """
+    vectors = os.environ.get("ATEN_CPU_CAPABILITY") != "default"
+    return vectors and shutil.which(os.environ.get("CXX", "g++")) is not None
 
 
 def alive(pid: int) -> bool:

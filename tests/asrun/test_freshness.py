@@ -136,7 +136,7 @@ def test_the_same_run_twice_leaves_the_same_record(site):
     ],
 )
 def test_a_parameter_that_changed_is_named(site, old, new, reason):
-    project = site({"snippets/answer.py": ANSWER})
+    project = site({"snippets/answer.py": ANSWER.replace("*, twice", "twice=0, **more")})
     project.put("answer", {"answer": 42})
     project.edit("snippets/answer.py", old, new)
     assert state(project) == ("stale", reason)

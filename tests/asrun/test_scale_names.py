@@ -72,13 +72,8 @@ def test_of_scales_with_other_names_the_last_is_shown_and_the_first_is_run(site)
 
 @pytest.fixture
 def answer(site):
-    made = site(
-        {
-            "snippets/answer.py": ANSWER.replace("SCALES = {", 'SCALES = {"full": dict(twice=50), '),
-            "docs/index.md": PAGE,
-            "docs/more.md": PAGE,
-        }
-    )
+    source = ANSWER.replace("SCALES = {", 'SCALES = {"full": dict(twice=50), ').replace("*, twice", "twice=0, **more")
+    made = site({"snippets/answer.py": source, "docs/index.md": PAGE, "docs/more.md": PAGE})
     made.put("answer", {"answer": 100}, scale="full")
     return made
 

@@ -266,7 +266,7 @@ def test_the_command_writes_the_file(browser, deck):
 
 
 def test_without_a_browser_it_says_what_to_type(deck):
-    done = run("talk.md", folder=deck.parent, CHROMIUM="/nowhere/chromium")
+    done = run("talk.md", "-o", "without.pdf", folder=deck.parent, CHROMIUM="/nowhere/chromium")
     assert done.returncode == 1
     assert "CHROMIUM is /nowhere/chromium, and that is no program" in done.stderr and "unset it" in done.stderr
 

@@ -31,13 +31,13 @@ from pathlib import Path
 
 import numpy as np
 
-from asrun import definitions, fingerprint, freshness
-from asrun.drawing import sanitise_svg
-from asrun.key import code, plot_code
+from asrun.freshness import conditions, definitions, reach
+from asrun.freshness.key import code, plot_code
+from asrun.freshness.snippet import list_snippets
 from asrun.model import Figure, Provenance, Record, RunName, State
 from asrun.project import Project, find_project
-from asrun.snippet import list_snippets
-from asrun.store import Store
+from asrun.records.drawing import sanitise_svg
+from asrun.records.store import Store
 
 SETTINGS = """\
 site_name: Generated
@@ -160,7 +160,7 @@ def recorded(folder: Path, count: int, settings: str) -> Project:
                 output="done",
                 figures={"figure": Figure("figure", drawing(n), f"The share number {n}.")},
                 code=code(project, snippet.path, "run"),
-                files={data: fingerprint.file_digest(project.root / data)},
+                files={data: reach.file_digest(project.root / data)},
                 plot_code=plot_code(project, snippet),
                 plot_files={},
                 provenance=Provenance(
@@ -291,9 +291,9 @@ def told(times: list[float]) -> dict:
 def conditions_anew(project: Project) -> float:
     """Return the seconds that it takes to compare every record, with nothing read before."""
     definitions.read_module.cache_clear()
-    fingerprint._file_digest.cache_clear()
+    reach._file_digest.cache_clear()
     start = time.perf_counter()
-    found = freshness.conditions(project, Store(project), drawn=True)
+    found = conditions.conditions(project, Store(project), drawn=True)
     seconds = time.perf_counter() - start
     assert {condition.state for condition in found.values()} == {State.FRESH}, found
     return seconds

@@ -26,13 +26,13 @@ from click.testing import CliRunner
 from markdown import Markdown
 
 from asrun.cli import main
-from asrun.context import Context
 from asrun.errors import AsrunError
-from asrun.key import code, plot_code
+from asrun.freshness.key import code, plot_code
+from asrun.freshness.snippet import find_snippet
 from asrun.model import Figure, Provenance, Record, RunName
+from asrun.pages.context import Context
 from asrun.project import Project, find_project
-from asrun.snippet import find_snippet
-from asrun.store import Store
+from asrun.records.store import Store
 
 __all__ = ["ANSWER", "COIN", "Result", "Site", "alive", "eventually", "has_compiler", "provenance", "raised", "record"]
 

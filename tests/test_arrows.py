@@ -123,7 +123,7 @@ def reaches(each: Import, modules: set[str]) -> bool:
     ],
 )
 def test_every_way_to_import_is_seen(source, expected):
-    assert [(each.name, each.lazy) for each in imports_of(source, "asrun.build")] == expected
+    assert [(each.name, each.lazy) for each in imports_of(source, "asrun.site.build")] == expected
 
 
 def test_relative_imports_of_a_package_start_at_the_package():
@@ -189,7 +189,7 @@ def test_mkdocs_is_imported_by_its_plugin_and_where_its_own_reader_is_needed(asr
         for each in asrun
         if each.package == "mkdocs"
         and each.by != "asrun.mkdocs_plugin"
-        and not (each.by in ("asrun.build", "asrun.front_matter", "asrun.rendering") and each.lazy)
+        and not (each.by in ("asrun.site.build", "asrun.text.front_matter", "asrun.site.rendering") and each.lazy)
     )
 
 

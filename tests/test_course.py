@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from asrun.context import Context
-from asrun.fences import end_of_fence
-from asrun.front_matter import part_page
-from asrun.mutation import find_claims, judge
-from asrun.pages import read_all, read_page
+from asrun.checks.mutation import find_claims, judge
+from asrun.checks.reading import read_all, read_page
+from asrun.pages.context import Context
 from asrun.project import read_project
+from asrun.text.fences import end_of_fence
+from asrun.text.front_matter import part_page
 
 ROOT = Path(__file__).parents[1]
 LESSONS = sorted(path for path in (ROOT / "docs" / "lessons").glob("*.md") if path.name != "index.md")

@@ -20,9 +20,9 @@ import click
 import pytest
 
 from asrun.cli import COMMANDS, main
-from asrun.context import Context
-from asrun.extension import AsrunExtension
-from asrun.host import make_markdown
+from asrun.pages.context import Context
+from asrun.pages.extension import AsrunExtension
+from asrun.pages.markdown import make_markdown
 from asrun.project import find_project
 from harness import Site
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from asrun.literature import Literature, Published
+from asrun.pages.literature import Literature, Published
 from asrun.project import find_project
 
 PROJECT = find_project(Path(__file__).parents[1])

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from asrun import freshness, notebook
+from asrun.freshness import conditions
+from asrun.freshness.snippet import find_snippet
 from asrun.model import State
 from asrun.project import find_project
-from asrun.snippet import find_snippet
-from asrun.store import Store
+from asrun.records.store import Store
+from asrun.running import notebooks
 
 ROOT = Path(__file__).parents[1]
 PROJECT = find_project(ROOT)
@@ -27,19 +28,19 @@ def test_every_link_of_the_front_matter_leads_somewhere(name):
 def test_every_committed_record_is_fresh_and_drawn():
     store = Store(PROJECT)
     snippets = {run.snippet for run in store.list()}
-    for run, condition in freshness.conditions(PROJECT, store).items():
+    for run, condition in conditions.conditions(PROJECT, store).items():
         assert condition.state is State.FRESH, f"{run} is {condition}"
         record = store.get(run)
         assert record is not None
         snippet = find_snippet(run.snippet, PROJECT)
-        assert freshness.drawing_condition(PROJECT, snippet, record).state is State.FRESH, run
+        assert conditions.drawing_condition(PROJECT, snippet, record).state is State.FRESH, run
     assert snippets == {path.stem for path in PROJECT.snippets.glob("[!_]*.py")}
 
 
 def test_every_notebook_is_fresh():
-    assert notebook.list_notebooks(PROJECT)
-    for path in notebook.list_notebooks(PROJECT):
-        assert notebook.condition(PROJECT, path).state is State.FRESH, path
+    assert notebooks.list_notebooks(PROJECT)
+    for path in notebooks.list_notebooks(PROJECT):
+        assert notebooks.condition(PROJECT, path).state is State.FRESH, path
 
 
 def test_ci_runs_the_readme_s_own_test_command():

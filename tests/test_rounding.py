@@ -13,14 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asrun import codec, runner
-from asrun.context import Context
+from asrun.checks.reading import Read, read_all
+from asrun.checks.repetition import check_repeats
+from asrun.checks.reproduction import compare
+from asrun.freshness.snippet import find_snippet
 from asrun.model import Record
-from asrun.pages import Read, read_all
+from asrun.pages.context import Context
 from asrun.project import read_project
-from asrun.repetition import check_repeats
-from asrun.reproduction import compare
-from asrun.snippet import find_snippet
+from asrun.records import codec
+from asrun.running import snippets
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,7 +56,7 @@ def run(context):
                 for variable, value in SETTINGS[setting].items():
                     patch.setenv(variable, value)
                 snippet = find_snippet(name, context.project)
-                made[name, setting] = runner.run_snippet(context.project, snippet, scale, "cpu", lambda text: None)
+                made[name, setting] = snippets.run_snippet(context.project, snippet, scale, "cpu", lambda text: None)
         return made[name, setting]
 
     return run

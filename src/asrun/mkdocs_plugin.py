@@ -21,21 +21,26 @@ from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import AnchorLink
 from mkdocs.utils import get_relative_url
 
-from asrun import apart, browser, decks, imprint, mathfont, notebook, pdf, place, slides
-from asrun.citation import Citation, note_front_matter
-from asrun.context import Context
-from asrun.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of, pdf_names
+from asrun.checks.hosts import SHIM, hosts_asked, keep_inside, who_is_asked
+from asrun.checks.reading import SUFFIXES, Read, read_notebook, read_page
+from asrun.decks import browser, of_project, pdf, render
 from asrun.errors import AsrunError, Problems
-from asrun.extension import AsrunExtension
-from asrun.front_matter import Parted, part_page, read_text
-from asrun.host import ALWAYS
-from asrun.key import locate
+from asrun.freshness.key import locate
 from asrun.model import Where
-from asrun.outside import SHIM, hosts_asked, keep_inside, who_is_asked
-from asrun.pages import SUFFIXES, Read, read_notebook, read_page
+from asrun.own import ASSETS
+from asrun.pages.citation import Citation, note_front_matter
+from asrun.pages.context import Context
+from asrun.pages.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of, pdf_names
+from asrun.pages.extension import AsrunExtension
+from asrun.pages.markdown import ALWAYS
 from asrun.project import OPTIONS, read_project
-from asrun.rendering import read_by
-from asrun.slide_texts import slide_texts
+from asrun.publishing import imprint, place
+from asrun.records import apart
+from asrun.running import notebooks
+from asrun.site.rendering import read_by
+from asrun.text import mathfont
+from asrun.text.front_matter import Parted, part_page, read_text
+from asrun.text.slide_texts import slide_texts
 
 if TYPE_CHECKING:
     # Only a preview needs it, and it takes a while to load.
@@ -91,7 +96,7 @@ class AsrunPlugin(BasePlugin):
         self.context = self.given or Context(self.project, allow_stale=self.previewing)
         self.read: list[Read] = []
         self.problems: list[AsrunError] = []
-        self.decks: dict[str, decks.Rendered] = {}
+        self.decks: dict[str, of_project.Rendered] = {}
         self.extension = AsrunExtension(context=self.context, strict=False)
         # It may be named for hosts that know no plugins.
         config.markdown_extensions[:] = [name for name in config.markdown_extensions if name != "asrun"]
@@ -132,11 +137,11 @@ class AsrunPlugin(BasePlugin):
             if files.get_file_from_path(page) is None and (page != REFERENCES_PAGE or self.project.references.is_dir()):
                 files.append(File.generated(config, page, content=content))
         for name in (*STYLES, "site.js", "quiz.css", "quiz.js"):
-            files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(slides.ASSETS / name)))
+            files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(ASSETS / name)))
         for name in FONTS:
-            path = slides.ASSETS / "vendor" / name
+            path = ASSETS / "vendor" / name
             files.append(File.generated(config, f"assets/asrun/{name}", abs_src_path=str(path)))
-        shim = slides.ASSETS / "vendor" / "iframe-worker-shim.js"
+        shim = ASSETS / "vendor" / "iframe-worker-shim.js"
         files.append(File.generated(config, SHIM, abs_src_path=str(shim)))
         records = self.project.records
         sources = [
@@ -171,9 +176,9 @@ class AsrunPlugin(BasePlugin):
         self._publish_notebooks(files)
         return files
 
-    def _render_deck(self, path: Path, directory_urls: bool) -> decks.Rendered:
+    def _render_deck(self, path: Path, directory_urls: bool) -> of_project.Rendered:
         try:
-            return decks.render(path, self.context, strict=False, directory_urls=directory_urls)
+            return of_project.render(path, self.context, strict=False, directory_urls=directory_urls)
         except (OSError, UnicodeDecodeError) as error:
             where = Where(self.project.relative(path))
             raise AsrunError(f"this deck cannot be read ({error})", where=where, remedy="save it as UTF-8") from error
@@ -181,7 +186,7 @@ class AsrunPlugin(BasePlugin):
     def _publish_notebooks(self, files: Files) -> None:
         """Let the pages of notebooks be made of their executed copies."""
         try:
-            paths = notebook.list_notebooks(self.project)
+            paths = notebooks.list_notebooks(self.project)
         except AsrunError as error:
             self.problems.append(error)
             return
@@ -190,10 +195,10 @@ class AsrunPlugin(BasePlugin):
             self.problems += self.read[-1].problems
             file = files.get_file_from_path(path.relative_to(self.project.docs).as_posix())
             try:
-                copy = notebook.publish(self.project, path, allow_stale=self.context.allow_stale)
+                copy = notebooks.publish(self.project, path, allow_stale=self.context.allow_stale)
             except AsrunError as error:
                 self.problems.append(error)
-                copy = notebook.publish_without_outputs(self.project, path, error)
+                copy = notebooks.publish_without_outputs(self.project, path, error)
             if file is not None:
                 file.abs_src_path = str(copy)
 
@@ -286,9 +291,9 @@ class AsrunPlugin(BasePlugin):
             log.info(asked)
         site = Path(config.site_dir)
         for name, rendered in self.decks.items():
-            decks.write(rendered, site / "slides" / name, self.context)
+            of_project.write(rendered, site / "slides" / name, self.context)
         if self.decks:
-            slides.copy_assets(site / "slides" / "assets")
+            render.copy_assets(site / "slides" / "assets")
         if self.context.pdf:
             self._print_decks(site / "slides", config.site_url)
         mathfont.write_site_font(site, self.project.cache)
@@ -313,7 +318,7 @@ class AsrunPlugin(BasePlugin):
     def on_serve(self, server: LiveReloadServer, *, config: MkDocsConfig, builder: Any) -> LiveReloadServer:
         """Watch everything that pages are made of, besides the pages."""
         project = self.project
-        folders = [project.snippets, project.slides, project.references, *project.sources, slides.ASSETS]
+        folders = [project.snippets, project.slides, project.references, *project.sources, ASSETS]
         watched = {path for path in folders if path.is_dir()} | {path for path in project.read if path.is_file()}
         for path in (*sorted(watched), *sorted(_data(self.context, [*watched, project.docs]))):
             server.watch(str(path))
@@ -356,7 +361,7 @@ def _instead_of_deck(name: str, error: AsrunError) -> str:
     )
 
 
-def _deck_page(rendered: decks.Rendered, url: str) -> Any:
+def _deck_page(rendered: of_project.Rendered, url: str) -> Any:
     """A deck as search plugins see a page: a heading for each slide, whose anchor is the slide's."""
     title = f"{rendered.title} (slides)"
     toc, content = [], [f"<h1>{escape(title)}</h1>"]

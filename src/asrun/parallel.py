@@ -25,7 +25,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
 from asrun.errors import AsrunError
-from asrun.items import begin, compute, is_within, pack, results, understood, visible_gpus
+from asrun.inside.items import begin, compute, is_within, pack, results, understood, visible_gpus
 
 __all__ = ["ON_CLUSTER", "pmap"]
 
@@ -61,7 +61,7 @@ def pmap(function: Callable[[Item], Result], items: Iterable[Item], *, gpus: flo
     pack(function)
     told = os.environ.get(ON_CLUSTER)
     if told and not is_within() and len(items) > 1:
-        from asrun.tasks import on_cluster
+        from asrun.inside.ray_items import on_cluster
 
         return on_cluster(function, items, gpus, json.loads(told))
     visible = visible_gpus() if gpus else []

@@ -17,16 +17,16 @@ from pathlib import Path
 
 import pytest
 
-from asrun.context import Context
+from asrun.checks.reading import SUFFIXES
 from asrun.errors import AsrunError
-from asrun.formats import plural
-from asrun.pages import SUFFIXES
+from asrun.freshness.snippet import is_snippet
+from asrun.pages.context import Context
 from asrun.project import Project, read_project
 from asrun.settings import find_settings
-from asrun.snippet import is_snippet
 from asrun.testing.code import NotebookFile, SnippetFile
 from asrun.testing.pages import PageFile
 from asrun.testing.state import CONTEXT, MODE, REPEAT, SLOW, TOLD
+from asrun.values.formats import plural
 
 __all__ = [
     "pytest_addoption",

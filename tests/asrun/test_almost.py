@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from asrun import decks
-from asrun.context import Context
-from asrun.pages import read_page
+from asrun.checks.reading import read_page
+from asrun.decks import of_project
+from asrun.pages.context import Context
 from harness import COIN, Site, figure
 
 BIB = "@article{one2014, author = {H, G}, title = {B}, journal = {J}, year = {2014}}\n"
@@ -27,7 +27,7 @@ def problems(project: Site, text: str, where: str = "page") -> list[str]:
     context = Context(project.project)
     if where == "page":
         return [str(each) for each in read_page(project.write("docs/one.md", text), context).problems]
-    made = decks.render(project.write("slides/talk.md", text), context, strict=False)
+    made = of_project.render(project.write("slides/talk.md", text), context, strict=False)
     return [str(each.error) for each in made.citations if each.error]
 
 

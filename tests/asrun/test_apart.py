@@ -19,12 +19,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from asrun import apart, bundle
-from asrun.bundle import adopt, pack
-from asrun.codec import DTYPE
-from asrun.context import Context
 from asrun.model import RunName
-from asrun.store import Store
+from asrun.pages.context import Context
+from asrun.records import apart
+from asrun.records import store as stores
+from asrun.records.codec import DTYPE
+from asrun.records.store import Store
+from asrun.remote import bundle
+from asrun.remote.bundle import adopt, pack
 from harness import ANSWER, MKDOCS, Site, figure, raised
 
 RUN = RunName("answer", "quick", "cpu")
@@ -207,9 +209,7 @@ def test_many_arrays_that_are_large_together_are_not_unpacked(project):
 
 def test_arrays_are_written_first_and_swept_last(project, monkeypatch):
     """Killed at any write, the record is the old one or the new one, whole."""
-    import asrun.store
-
-    written = asrun.store.write_whole
+    written = stores.write_whole
     changed = values(MAPS + 1)
     for stop in range(4):
         project.put("answer", values(), figures=[figure()])
@@ -222,7 +222,7 @@ def test_arrays_are_written_first_and_swept_last(project, monkeypatch):
             written(path, data)
 
         with monkeypatch.context() as patch:
-            patch.setattr("asrun.store.write_whole", write)
+            patch.setattr("asrun.records.store.write_whole", write)
             with pytest.raises(KeyboardInterrupt):
                 project.put("answer", changed, figures=[figure(text="anew")])
         got = Store(project.project).get(RUN)

@@ -8,8 +8,8 @@ import os
 import pytest
 
 from asrun.errors import AsrunError, Problems
+from asrun.freshness.snippet import list_snippets, survey
 from asrun.model import State, Where
-from asrun.snippet import list_snippets, survey
 from harness import ANSWER, raised
 
 RUN = "\n\ndef run():\n    return {}\n"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from asrun import browser
+from asrun.decks import browser
 from asrun.errors import AsrunError
 
 

@@ -21,13 +21,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asrun import bundle, codec, document, store
-from asrun.bundle import Outcome, adopt, pack
-from asrun.context import Context
 from asrun.errors import AsrunError
-from asrun.freshness import record_condition
+from asrun.freshness.conditions import record_condition
+from asrun.freshness.snippet import find_snippet
 from asrun.model import Figure, Record, RunName
-from asrun.snippet import find_snippet
+from asrun.pages.context import Context
+from asrun.records import codec, schema, store
+from asrun.remote import bundle
+from asrun.remote.bundle import Outcome, adopt, pack
 from harness import ANSWER, COIN, Site, figure, raised
 
 RUN = RunName("answer", "quick", "cpu")
@@ -626,7 +627,7 @@ def test_a_value_changed_by_hand_is_refused_whatever_is_allowed(gpu, laptop, pat
 
 
 def test_nothing_here_unpickles_or_executes():
-    for module in (bundle, codec, document, store):
+    for module in (bundle, codec, schema, store):
         tree = ast.parse(Path(module.__file__).read_text("utf-8"))
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}

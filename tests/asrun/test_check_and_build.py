@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.config import load_config
 
-from asrun.citation import Citation
-from asrun.context import Context
-from asrun.pages import read_all
+from asrun.checks.reading import read_all
+from asrun.pages.citation import Citation
+from asrun.pages.context import Context
 from harness import COIN, Site, figure
 
 CONFIG = """\

@@ -15,12 +15,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from asrun import cluster, parallel, remote
-from asrun.cluster import connect, run_on
+from asrun import parallel
+from asrun.freshness.snippet import find_snippet
 from asrun.model import RunName, State
 from asrun.parallel import pmap
-from asrun.runner import redraw, run_snippet
-from asrun.snippet import find_snippet
+from asrun.remote import cluster, worker
+from asrun.remote.cluster import connect, run_on
+from asrun.running.snippets import redraw, run_snippet
 from harness import ANSWER, COIN, alive, eventually, raised
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install asrun[cluster]")
@@ -426,15 +427,15 @@ def test_records_site_data_and_hidden_files_are_not_sent(site, tmp_path, monkeyp
     project = site(dict.fromkeys([*files, *apart, "env/pyvenv.cfg"], "x = 1\n"))
     project.write("mkdocs.yml", "site_name: T\nplugins:\n  - asrun:\n      data_variables: [LAB_DATA]\n")
     monkeypatch.setenv("LAB_DATA", str(project.folder / "big"))
-    there = remote.unpack(remote.pack(project.project), tmp_path / "there")
+    there = worker.unpack(worker.pack(project.project), tmp_path / "there")
     found = {path.relative_to(there.root).as_posix() for path in there.root.rglob("*") if path.is_file()}
     assert found == {*files, "mkdocs.yml"}
 
 
 def test_a_project_that_is_too_large_is_refused_and_says_what_is_large(site, monkeypatch):
-    monkeypatch.setattr(remote, "LARGEST_PROJECT", 2**20)
+    monkeypatch.setattr(worker, "LARGEST_PROJECT", 2**20)
     project = site({"snippets/answer.py": ANSWER, "heavy/points.csv": "1\n" * 2**20})
-    told = raised(remote.pack, project.project)
+    told = raised(worker.pack, project.project)
     assert "2 MiB" in told and "heavy (2 MiB)" in told and "data_variables" in told
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from asrun import codec
+from asrun.records import codec
 from harness import raised
 
 KEYS = st.text(min_size=1, max_size=8).filter(lambda key: "." not in key and key.isprintable())

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun import decks
-from asrun.comments import find_comments, without_long_comments
-from asrun.context import Context
+from asrun.checks.reading import read_page
+from asrun.decks import of_project
 from asrun.errors import AsrunError
-from asrun.pages import read_page
+from asrun.pages.context import Context
+from asrun.text.comments import find_comments, without_long_comments
 from harness import COIN, Site, figure
 
 CONFIG = "site_name: Tiny\nplugins: [{asrun: {sourced_numbers: [docs, slides]}}]\n"
@@ -32,7 +32,7 @@ def read(project: Site, text: str, where: str):
     if where == "page":
         found = read_page(project.write("docs/one.md", text), context)
         return found.citations, found.problems, found.html
-    made = decks.render(project.write("slides/talk.md", text), context, strict=False)
+    made = of_project.render(project.write("slides/talk.md", text), context, strict=False)
     return made.citations, [each.error for each in made.citations if each.error], made.html
 
 

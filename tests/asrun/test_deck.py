@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun.deck import Deck, Slide, parse_deck
 from asrun.errors import AsrunError
+from asrun.text.deck_source import Deck, Slide, parse_deck
 
 
 def sources(deck: Deck) -> list[list[str]]:

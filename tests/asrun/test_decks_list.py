@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from asrun.slide_texts import SlideText, slide_texts
-from asrun.slides import ASSETS
+from asrun.own import ASSETS
+from asrun.text.slide_texts import SlideText, slide_texts
 
 needs_vendor = pytest.mark.skipif(
     not (ASSETS / "vendor").is_dir(), reason="the browser files are fetched when asrun is installed"

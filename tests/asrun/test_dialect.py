@@ -7,9 +7,9 @@ import re
 import markdown
 import pytest
 
-from asrun.deck import parse_deck
-from asrun.decks import dialect
-from asrun.host import ALWAYS
+from asrun.decks.of_project import dialect
+from asrun.pages.markdown import ALWAYS
+from asrun.text.deck_source import parse_deck
 
 
 def shown(text: str, options: str = "") -> str:

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from markdown import Markdown
 
-from asrun import codec, revision
-from asrun.changes import SHOWN, Kind, compare_values
 from asrun.commands.diff import markdown
-from asrun.difference import since
 from asrun.errors import Exit
-from asrun.formats import THIN
 from asrun.model import RunName
+from asrun.records import codec
+from asrun.records import git as revision
+from asrun.records.record_changes import since
+from asrun.records.value_changes import SHOWN, Kind, compare_values
+from asrun.values.formats import THIN
 from harness import ANSWER, Site, figure, provenance, raised, record
 
 RUN = RunName("answer", "quick", "cpu")

@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
-from asrun.drawing import check_drawing, id_prefix, sanitise_svg
 from asrun.errors import AsrunError
-from asrun.figure import MATPLOTLIBRC, to_svg
+from asrun.records.drawing import check_drawing, id_prefix, sanitise_svg
+from asrun.records.figure import MATPLOTLIBRC, to_svg
 from harness import raised
 
 RECORDS = Path(__file__).parents[2] / "snippets" / "records"

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from asrun import notebook_process
-from asrun.key import changed_variables, given_to_all, variable_digest
+from asrun.freshness.key import changed_variables, given_to_all, variable_digest
+from asrun.running import notebook_client
 from harness import ANSWER, Site
 
 COPIES = {
@@ -247,7 +247,7 @@ def test_a_notebook_asks_by_the_same_rules(tmp_path):
     source = "import os\ndict(os.environ), os.environ | {}\nos.environ['ASK_RATE'], os.environ['PYTHONHASHSEED']"
     cell = {"cell_type": "code", "id": "c", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
     document = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    report = notebook_process.run(document, "x.ipynb", folders=[], root=tmp_path, minutes=2)
+    report = notebook_client.run(document, "x.ipynb", folders=[], root=tmp_path, minutes=2)
     assert report["variables"] == ["ASK_RATE", "PYTHONHASHSEED"]
     assert "31337" not in json.dumps(report)
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from asrun import decks
-from asrun.context import Context
-from asrun.pages import read_page
+from asrun.checks.reading import read_page
+from asrun.decks import of_project
+from asrun.pages.context import Context
 from harness import COIN, Site, figure, raised
 
 EXERCISE = """\
@@ -46,7 +46,7 @@ def test_a_check_is_optional(coin):
 def test_exercises_are_numbered_on_a_page_and_through_a_deck(coin):
     assert re.findall(r"Exercise (\d)", coin.convert(EXERCISE * 3)) == ["1", "2", "3"]
     path = coin.write("slides/talk.md", f"# A\n\n---\n\n{EXERCISE}\n---\n\n{EXERCISE}")
-    rendered = decks.render(path, Context(coin.project))
+    rendered = of_project.render(path, Context(coin.project))
     assert re.findall(r"Exercise (\d)", rendered.html) == ["1", "2"]
     assert "quiz.css" in rendered.html
 

@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asrun.errors import AsrunError
-from asrun.expression import FUNCTIONS, evaluate
-from asrun.measure import Measure
+from asrun.values.expression import FUNCTIONS, evaluate
+from asrun.values.measure import Measure
 from harness import raised
 
 VALUES = {

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from asrun.context import Context
+from asrun.checks.reading import read_page
 from asrun.errors import AsrunError
-from asrun.extension import AsrunExtension
-from asrun.pages import read_page
+from asrun.pages.context import Context
+from asrun.pages.extension import AsrunExtension
 from harness import ANSWER, COIN, Site, figure, raised
 
 BIB = (

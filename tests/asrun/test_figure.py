@@ -21,8 +21,8 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
 from asrun.errors import AsrunError
-from asrun.figure import COLOURS, MATPLOTLIBRC, to_svg
-from asrun.style import style_digest
+from asrun.freshness.style import style_digest
+from asrun.records.figure import COLOURS, MATPLOTLIBRC, to_svg
 from harness import ANSWER, Site
 
 
@@ -192,7 +192,7 @@ def test_the_digest_follows_the_style(monkeypatch: pytest.MonkeyPatch, tmp_path:
     before = style_digest()
     assert before == style_digest() and re.fullmatch("[0-9a-f]{16}", before)
     changed = tmp_path / "matplotlibrc"
-    monkeypatch.setattr("asrun.style.MATPLOTLIBRC", changed)
+    monkeypatch.setattr("asrun.freshness.style.MATPLOTLIBRC", changed)
     changed.write_bytes(b"# A comment.\n" + MATPLOTLIBRC.read_bytes().replace(b"font.size:  ", b"font.size:"))
     assert style_digest() == before
     changed.write_bytes(MATPLOTLIBRC.read_bytes() + b"\nfont.size: 12\n")

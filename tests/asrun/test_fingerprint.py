@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import asrun
-from asrun.definitions import tree_digest
-from asrun.fingerprint import compare, file_digest, merge, reach
+from asrun.freshness.definitions import tree_digest
+from asrun.freshness.reach import compare, file_digest, merge, reach
 from asrun.model import RunName
 from harness import Site
 
@@ -549,7 +549,7 @@ def test_digests_are_the_same_on_every_python(tmp_path, version):
     python = _python(version)
     (tmp_path / "m.py").write_text(SAMPLE, "utf-8")
     program = (
-        "import json, sys; from pathlib import Path; from asrun.fingerprint import reach\n"
+        "import json, sys; from pathlib import Path; from asrun.freshness.reach import reach\n"
         "root = Path(sys.argv[1])\n"
         "print(json.dumps(reach(root / 'm.py', ['run'], folders=[root], root=root)))"
     )

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from asrun.formats import THIN, describe, format_measure, format_seconds, plural
-from asrun.measure import Measure
+from asrun.values.formats import THIN, describe, format_measure, format_seconds, plural
+from asrun.values.measure import Measure
 from harness import raised
 
 LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")

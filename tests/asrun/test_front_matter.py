@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mkdocs.utils.meta import get_data
 
-from asrun.front_matter import part_page, read_text, without_mkdocs
+from asrun.text.front_matter import part_page, read_text, without_mkdocs
 from harness import raised
 
 LINES = st.sampled_from(

@@ -15,8 +15,8 @@ import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
-from asrun.figure import MATPLOTLIBRC, to_svg
-from asrun.raster import HEAVY
+from asrun.records.figure import MATPLOTLIBRC, to_svg
+from asrun.records.raster import HEAVY
 
 RANDOM = np.random.default_rng(0)
 

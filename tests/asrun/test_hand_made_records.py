@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from asrun.context import Context
 from asrun.errors import AsrunError
-from asrun.freshness import record_condition
+from asrun.freshness.conditions import record_condition
+from asrun.freshness.snippet import find_snippet
 from asrun.model import State
-from asrun.snippet import find_snippet
+from asrun.pages.context import Context
 
 SNIPPET = '''\
 """What comes of it?"""

@@ -8,10 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asrun.errors import AsrunError
-from asrun.expression import evaluate
-from asrun.formats import format_measure
-from asrun.functions import DECISIONS, FUNCTIONS
-from asrun.measure import Measure
+from asrun.values.expression import evaluate
+from asrun.values.formats import format_measure
+from asrun.values.functions import DECISIONS, FUNCTIONS
+from asrun.values.measure import Measure
 from harness import COIN, Site, figure, raised
 
 VALUES = {

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from asrun.literature import _entry
+from asrun.pages.literature import _entry
 from harness import Site, raised
 
 BIB = "@book{one, title = {One}, author = {A, B}, year = {2014}}\n"

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asrun import codec
 from asrun.model import RunName
-from asrun.store import DESCRIPTION, Store, _description_seal
+from asrun.records import codec
+from asrun.records.store import DESCRIPTION, Store, _description_seal
 from harness import ANSWER, MKDOCS, Site, figure
 
 RUN = RunName("answer", "quick", "cpu")

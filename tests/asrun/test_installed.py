@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from asrun.installed import distributions, versions_of
+from asrun.inside.installed import distributions, versions_of
 from harness import COIN
 
 

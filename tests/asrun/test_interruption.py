@@ -12,10 +12,10 @@ import tempfile
 import psutil
 import pytest
 
-from asrun import runner
-from asrun.interruption import ending_all
-from asrun.runner import run_snippet
-from asrun.snippet import find_snippet
+from asrun.freshness.snippet import find_snippet
+from asrun.running import snippets
+from asrun.running.interruption import ending_all
+from asrun.running.snippets import run_snippet
 from harness import ANSWER, MKDOCS, Site, eventually
 
 SLOW = '''\
@@ -102,11 +102,11 @@ def test_what_is_about_to_start_is_not_started_once_it_is_interrupted(tmp_path):
 
 def test_who_waits_for_the_gpu_is_interrupted_in_any_thread(tmp_path, monkeypatch):
     fcntl = pytest.importorskip("fcntl")
-    monkeypatch.setattr(runner, "_gpu_lock", lambda: tmp_path / "lock")
+    monkeypatch.setattr(snippets, "_gpu_lock", lambda: tmp_path / "lock")
     with (tmp_path / "lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with ending_all(), pytest.raises(KeyboardInterrupt):
-            runner._own_gpu("cuda", print).__enter__()
+            snippets._own_gpu("cuda", print).__enter__()
 
 
 # Where a record cannot be written

@@ -13,9 +13,9 @@ import time
 import psutil
 import pytest
 
-from asrun import runner
 from asrun.model import Snippet
-from asrun.process import environment
+from asrun.running import snippets
+from asrun.running.process import environment
 from harness import ANSWER, Site, eventually
 
 SLEEPS = '''\
@@ -83,11 +83,11 @@ def test_one_run_alone_has_all_threads(tmp_path, monkeypatch):
     [(3, 1, 3), (3, 2, 3), (3, 4, 2), (99, 1, 8), (1, 16, 1), (None, 2, 4), (None, 1, None)],
 )
 def test_a_run_takes_as_many_threads_as_it_needs_of_its_share(tmp_path, monkeypatch, cpus, at_once, threads):
-    monkeypatch.setattr(runner.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(snippets.os, "cpu_count", lambda: 8)
     project = Site({}, tmp_path).project
     needs = {} if cpus is None else {"cpus": {"quick": cpus}}
-    assert runner.limits(snippet(**needs), "quick", project, at_once=at_once).threads == threads
-    assert runner.limits(snippet(**needs), "full", project, at_once=1).threads is None
+    assert snippets.limits(snippet(**needs), "quick", project, at_once=at_once).threads == threads
+    assert snippets.limits(snippet(**needs), "full", project, at_once=1).threads is None
 
 
 def test_a_run_that_needs_one_core_has_one_thread(tmp_path):
@@ -160,7 +160,7 @@ def test_a_run_twice_as_slow_as_the_last_one_is_remarked_on(tmp_path):
 
 @pytest.fixture
 def gpu(monkeypatch):
-    monkeypatch.setattr(runner, "has_gpu", lambda: True)
+    monkeypatch.setattr(snippets, "has_gpu", lambda: True)
 
 
 def snippet(**needs) -> Snippet:
@@ -170,25 +170,25 @@ def snippet(**needs) -> Snippet:
 @pytest.mark.usefixtures("gpu")
 def test_of_two_devices_the_one_that_was_faster_is_chosen():
     preferred = snippet(gpu="preferred")
-    assert runner.choose_device(preferred, None) == "cuda"
-    assert runner.choose_device(preferred, None, {"cpu": 3.0, "cuda": 5.0}) == "cpu"
-    assert runner.choose_device(preferred, None, {"cpu": 6.0, "cuda": 5.0}) == "cuda"
-    assert runner.choose_device(preferred, None, {"cpu": 3.0}) == "cuda", "nobody knows yet"
-    assert runner.choose_device(preferred, "cuda", {"cpu": 3.0, "cuda": 5.0}) == "cuda", "what is asked for is done"
-    assert runner.choose_device(snippet(gpu="required"), None, {"cpu": 3.0, "cuda": 5.0}) == "cuda"
-    assert runner.choose_device(snippet(), None) == "cpu"
+    assert snippets.choose_device(preferred, None) == "cuda"
+    assert snippets.choose_device(preferred, None, {"cpu": 3.0, "cuda": 5.0}) == "cpu"
+    assert snippets.choose_device(preferred, None, {"cpu": 6.0, "cuda": 5.0}) == "cuda"
+    assert snippets.choose_device(preferred, None, {"cpu": 3.0}) == "cuda", "nobody knows yet"
+    assert snippets.choose_device(preferred, "cuda", {"cpu": 3.0, "cuda": 5.0}) == "cuda", "what is asked for is done"
+    assert snippets.choose_device(snippet(gpu="required"), None, {"cpu": 3.0, "cuda": 5.0}) == "cuda"
+    assert snippets.choose_device(snippet(), None) == "cpu"
 
 
-@pytest.mark.skipif(runner.fcntl is None, reason="needs file locks")
+@pytest.mark.skipif(snippets.fcntl is None, reason="needs file locks")
 def test_a_gpu_has_one_run_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(snippets.tempfile, "gettempdir", lambda: str(tmp_path))
     told = []
-    with runner._own_gpu("cuda", told.append):
-        lock = runner._gpu_lock().open("w")
+    with snippets._own_gpu("cuda", told.append):
+        lock = snippets._gpu_lock().open("w")
         with pytest.raises(BlockingIOError):
-            runner.fcntl.flock(lock, runner.fcntl.LOCK_EX | runner.fcntl.LOCK_NB)
-    runner.fcntl.flock(lock, runner.fcntl.LOCK_EX | runner.fcntl.LOCK_NB)
-    with runner._own_gpu("cpu", told.append):
+            snippets.fcntl.flock(lock, snippets.fcntl.LOCK_EX | snippets.fcntl.LOCK_NB)
+    snippets.fcntl.flock(lock, snippets.fcntl.LOCK_EX | snippets.fcntl.LOCK_NB)
+    with snippets._own_gpu("cpu", told.append):
         assert told == [], "a run on the CPU has nothing to wait for"
     lock.close()
 

@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from asrun import codec
 from asrun.errors import AsrunError
-from asrun.measure import check_axes
+from asrun.records import codec
+from asrun.values.measure import check_axes
 from harness import Site, raised
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from asrun import changes
-from asrun.changes import compare_values
+from asrun.records import value_changes
+from asrun.records.value_changes import compare_values
 
 FLOATS = arrays.arrays("float64", (6, 3), elements=st.floats(-4, 4, width=16) | st.sampled_from([0.0, np.inf, np.nan]))
 INTEGERS = arrays.arrays("int64", (6, 3), elements=st.integers(-3, 3))
@@ -17,7 +17,7 @@ INTEGERS = arrays.arrays("int64", (6, 3), elements=st.integers(-3, 3))
 
 def told(before, after, axes, many):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(changes, "MANY", many)
+        patch.setattr(value_changes, "MANY", many)
         found = compare_values(*({"a": side, "axes": {"a": axes}} for side in (before, after)))
     return repr([(each.entries, each.changed, each.total, each.remark) for each in found])
 

@@ -14,8 +14,8 @@ import time
 
 import pytest
 
-from asrun import notebook_process, process
-from asrun.follow import forgiving
+from asrun.running import notebook_client, process
+from asrun.running.follow import forgiving
 from harness import ANSWER, COIN, alive, eventually
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="process groups and signals are those of POSIX")
@@ -146,7 +146,7 @@ def test_a_plot_that_leaves_a_thread_behind_is_drawn(site):
 
 
 def test_a_report_is_there_whole_or_not_at_all(tmp_path):
-    from asrun.watch import write
+    from asrun.inside.watch import write
 
     write(tmp_path / "report.json", {"a": 1})
     assert json.loads((tmp_path / "report.json").read_text()) == {"a": 1}
@@ -173,8 +173,8 @@ def test_a_listener_that_raises_is_not_called_again(error):
 
 
 def test_a_listener_that_raises_neither_ends_nor_blocks_a_run(site):
-    from asrun import build
-    from asrun.snippet import find_snippet
+    from asrun.freshness.snippet import find_snippet
+    from asrun.site import build
 
     # More than a pipe holds: if nobody read it, the run would wait for ever.
     loud = ANSWER.replace("    return", "    for n in range(20_000): print(n, 'said')\n    return")
@@ -275,15 +275,15 @@ def test_a_run_that_deletes_all_temporary_files_is_told_so(site, tmp_path, monke
 
 @posix
 def test_a_lock_that_belongs_to_somebody_else_is_no_reason_not_to_run(tmp_path, monkeypatch):
-    from asrun import runner
+    from asrun.running import snippets
 
-    if runner.fcntl is None:
+    if snippets.fcntl is None:
         pytest.skip("needs file locks")
-    monkeypatch.setattr(runner.tempfile, "gettempdir", lambda: str(tmp_path))
-    assert str(os.getuid()) in runner._gpu_lock().name
+    monkeypatch.setattr(snippets.tempfile, "gettempdir", lambda: str(tmp_path))
+    assert str(os.getuid()) in snippets._gpu_lock().name
     # What cannot be opened: to root, permissions are no hindrance.
-    runner._gpu_lock().symlink_to("/nowhere/at/all")
-    with runner._own_gpu("cuda", print):
+    snippets._gpu_lock().symlink_to("/nowhere/at/all")
+    with snippets._own_gpu("cuda", print):
         pass
     assert not os.path.exists("/nowhere")
 
@@ -344,7 +344,7 @@ def test_what_a_notebook_leaves_behind_is_ended_and_what_it_shows_is_kept(tmp_pa
     def listener(text):
         raise OSError("closed")
 
-    notebook_process.run(document, "x.ipynb", folders=[], root=tmp_path, minutes=2, listener=listener)
+    notebook_client.run(document, "x.ipynb", folders=[], root=tmp_path, minutes=2, listener=listener)
     assert document["cells"][1]["outputs"][0]["text"] == "20%!\n"
     assert eventually(lambda: not alive(int(pids.read_text())))
     assert threading.active_count() < 50

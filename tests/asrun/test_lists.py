@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun.lists import nest_lists
+from asrun.text.nesting import nest_lists
 
 
 def shape(text: str) -> str:

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from asrun.literature import Literature
+from asrun.pages.literature import Literature
 from harness import Site, raised
 
 BIB = """\

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from asrun.cli import main
-from asrun.lone_deck import render_lone
-from asrun.slides import ASSETS
+from asrun.decks.alone import render_lone
+from asrun.own import ASSETS
 from harness import COIN, Site, figure
 
 pytestmark = pytest.mark.skipif(

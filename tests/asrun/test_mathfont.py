@@ -12,7 +12,7 @@ from fontTools.ttLib import TTFont, newTable
 from fontTools.ttLib.tables import otTables
 
 from asrun.errors import AsrunError
-from asrun.mathfont import math_code_points, subset, write_site_font
+from asrun.text.mathfont import math_code_points, subset, write_site_font
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_entities_are_signs() -> None:
 
 
 def test_the_site_gets_one_font_for_all_its_pages(font: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asrun.mathfont.FONT", font)
+    monkeypatch.setattr("asrun.text.mathfont.FONT", font)
     site = tmp_path / "site"
     for folder, text in (("assets", "<math><mi>a</mi></math>"), ("slides/assets", "<math><mo>[</mo></math> c")):
         (site / folder).mkdir(parents=True)
@@ -126,6 +126,6 @@ def test_the_site_gets_one_font_for_all_its_pages(font: Path, tmp_path: Path, mo
 
 
 def test_a_missing_font_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asrun.mathfont.FONT", tmp_path / "none.woff2")
+    monkeypatch.setattr("asrun.text.mathfont.FONT", tmp_path / "none.woff2")
     with pytest.raises(AsrunError, match="math font is missing"):
         write_site_font(tmp_path, tmp_path / "cache")

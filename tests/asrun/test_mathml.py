@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 from markdown import Markdown
 
 from asrun.errors import AsrunError, Problems
-from asrun.mathml import MACROS
 from asrun.model import Where
+from asrun.text.mathml import MACROS
 
 HOSTS = ["tables", "admonition", "toc", "attr_list", "pymdownx.superfences", "pymdownx.tabbed"]
 
 
 def markdown(*extensions: str, **config: Any) -> Markdown:
-    return Markdown(extensions=[*HOSTS, *extensions, "asrun.mathml"], extension_configs={"asrun.mathml": config})
+    return Markdown(
+        extensions=[*HOSTS, *extensions, "asrun.text.mathml"], extension_configs={"asrun.text.mathml": config}
+    )
 
 
 def convert(text: str, **config: Any) -> str:
@@ -83,14 +85,14 @@ def test_a_block_is_unescaped_once() -> None:
 
 def test_arithmatex_of_the_host_is_kept() -> None:
     md = Markdown(
-        extensions=["asrun.mathml", "pymdownx.arithmatex"],
+        extensions=["asrun.text.mathml", "pymdownx.arithmatex"],
         extension_configs={"pymdownx.arithmatex": {"generic": True, "smart_dollar": False}},
     )
     assert formulas(md.convert("$ x $")) == 1
 
 
 def test_arithmatex_that_is_not_generic_is_told() -> None:
-    md = Markdown(extensions=["pymdownx.arithmatex", "asrun.mathml"])
+    md = Markdown(extensions=["pymdownx.arithmatex", "asrun.text.mathml"])
     with pytest.raises(AsrunError, match="generic: true"):
         md.convert("$x$")
 

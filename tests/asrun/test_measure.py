@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from asrun.measure import Measure, from_record
+from asrun.values.measure import Measure, from_record
 from harness import raised
 
 RECORD = {

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asrun.context import Context
-from asrun.extension import AsrunExtension
-from asrun.host import make_markdown
+from asrun.pages.context import Context
+from asrun.pages.extension import AsrunExtension
+from asrun.pages.markdown import make_markdown
 from harness import COIN, Site, figure
 
 BIB = (

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun.context import Context
+from asrun.checks.mutants import SHIFTS, Kind, changes, drop_seed
+from asrun.checks.mutation import FAR, Changed, Claim, find_claims, judge, sample
+from asrun.checks.readings import SAMPLED, parts, readings, shorten, spread
 from asrun.errors import AsrunError, Exit
-from asrun.expression import evaluate
-from asrun.measure import Measure
 from asrun.model import RunName, Where
-from asrun.mutants import SHIFTS, Kind, changes, drop_seed
-from asrun.mutation import FAR, Changed, Claim, find_claims, judge, sample
-from asrun.readings import SAMPLED, parts, readings, shorten, spread
+from asrun.pages.context import Context
+from asrun.values.expression import evaluate
+from asrun.values.measure import Measure
 from harness import Site, raised
 
 LAB = '''\

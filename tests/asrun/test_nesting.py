@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from asrun import decks
-from asrun.context import Context
-from asrun.pages import read_page
+from asrun.checks.reading import read_page
+from asrun.decks import of_project
+from asrun.pages.context import Context
 from harness import COIN, Site, figure
 
 BIB = "@article{one2014, author = {Hinton, G}, title = {Big}, journal = {J}, year = {2014}}\n"
@@ -67,7 +67,7 @@ def rendered(project: Site, text: str, where: str) -> str:
         assert not read.problems, "\n".join(map(str, read.problems))
         return read.html
     path: Path = project.write("slides/talk.md", f"# One\n\n{text}\n")
-    return decks.render(path, context).html
+    return of_project.render(path, context).html
 
 
 @pytest.mark.parametrize("where", ["page", "deck"])

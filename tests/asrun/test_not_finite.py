@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asrun.errors import AsrunError
-from asrun.expression import evaluate
-from asrun.formats import format_measure
-from asrun.measure import Measure
-from asrun.statistics import compare
+from asrun.values.comparison import compare
+from asrun.values.expression import evaluate
+from asrun.values.formats import format_measure
+from asrun.values.measure import Measure
 from harness import COIN, Site, figure, raised
 
 NAN, INF = float("nan"), float("inf")

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from asrun import notebook
 from asrun.errors import AsrunError
 from asrun.model import State
 from asrun.project import read_project
-from asrun.store import alone_in
+from asrun.records.store import alone_in
+from asrun.running import notebooks
 
 pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
@@ -77,17 +77,17 @@ class Lab:
 
     def execute(self):
         self.said = []
-        return notebook.execute(self.project, self.path, self.said.append)
+        return notebooks.execute(self.project, self.path, self.said.append)
 
     @property
     def record(self):
         return self.root / "snippets" / "records" / "labs" / "x.ipynb"
 
     def condition(self):
-        return notebook.condition(self.project, self.path)
+        return notebooks.condition(self.project, self.path)
 
     def published(self, **options):
-        (path,) = (notebook.publish(self.project, each, **options) for each in notebook.list_notebooks(self.project))
+        (path,) = (notebooks.publish(self.project, each, **options) for each in notebooks.list_notebooks(self.project))
         return json.loads(path.read_text("utf-8"))
 
 
@@ -213,7 +213,7 @@ def test_the_kernel_ends_when_whoever_started_it_is_killed(tmp_path):
         "from pathlib import Path; from asrun import notebook; from asrun.project import read_project;"
         f"notebook.execute(read_project(Path({str(tmp_path)!r})), Path({str(lab.path)!r}), print)"
     )
-    source = str(Path(notebook.__file__).parents[1])
+    source = str(Path(notebooks.__file__).parents[1])
     # A short name: in it are sockets, whose names have to be short.
     with tempfile.TemporaryDirectory(prefix="lab") as temporary:
         parent = subprocess.Popen(
@@ -254,8 +254,8 @@ def test_prose_and_comments_may_change_and_the_new_prose_is_published(lab):
     assert "New prose." in "".join(document["cells"][0]["source"])
     assert "# other" in "".join(document["cells"][1]["source"])
     assert document["cells"][1]["outputs"][0]["text"] == ["42\n"]
-    (path,) = notebook.list_notebooks(lab.project)
-    assert lab.project.cache in notebook.publish(lab.project, path).parents
+    (path,) = notebooks.list_notebooks(lab.project)
+    assert lab.project.cache in notebooks.publish(lab.project, path).parents
 
 
 @pytest.mark.parametrize(
@@ -597,7 +597,7 @@ def test_what_a_run_left_that_was_killed_while_it_wrote_is_swept_away_by_the_nex
         "os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"notebook.execute(read_project(Path({str(tmp_path)!r})), Path({str(lab.path)!r}), print)"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(notebook.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(notebooks.__file__).parents[1])}
     subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)
     (left,) = parts(lab)
     assert left.startswith(".x.ipynb.") and left.endswith(".part")
@@ -663,18 +663,18 @@ def test_an_image_is_published_with_its_alt_text(lab):
 
 def test_checkpoints_are_not_listed_and_names_must_differ(lab):
     lab.write("docs/labs/.ipynb_checkpoints/x-checkpoint.ipynb", "{}")
-    assert notebook.list_notebooks(lab.project) == [lab.path]
+    assert notebooks.list_notebooks(lab.project) == [lab.path]
     lab.write("docs/other/x.ipynb", "{}")
     with pytest.raises(AsrunError, match="same name"):
-        notebook.list_notebooks(lab.project)
+        notebooks.list_notebooks(lab.project)
 
 
 def test_what_a_reader_downloads_runs_and_says_the_same(lab):
-    (path,) = (notebook.publish(lab.project, each) for each in notebook.list_notebooks(lab.project))
-    notebook.run_downloaded(path, folders=lab.project.sources)
+    (path,) = (notebooks.publish(lab.project, each) for each in notebooks.list_notebooks(lab.project))
+    notebooks.run_downloaded(path, folders=lab.project.sources)
     path.write_text(path.read_text("utf-8").replace('"42', '"43'), "utf-8")
     with pytest.raises(AsrunError, match=r"code cell 1 printed '42.n', and its record says '43.n'"):
-        notebook.run_downloaded(path, folders=lab.project.sources)
+        notebooks.run_downloaded(path, folders=lab.project.sources)
 
 
 ROOT = Path(__file__).parents[2]
@@ -685,8 +685,8 @@ def test_the_labs_of_the_course_run_as_downloaded(path):
     pytest.importorskip("torch")
     project = read_project(ROOT)
     # Whether it is fresh is the build's question.
-    published = notebook.publish(project, path, allow_stale=True)
+    published = notebooks.publish(project, path, allow_stale=True)
     assert any(
         output for cell in json.loads(published.read_text("utf-8"))["cells"] for output in cell.get("outputs", [])
     )
-    notebook.run_downloaded(published, folders=project.sources)
+    notebooks.run_downloaded(published, folders=project.sources)

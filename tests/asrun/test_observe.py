@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from asrun import freshness
+from asrun.freshness import conditions
+from asrun.freshness.snippet import list_snippets
 from asrun.model import RunName, State
-from asrun.snippet import list_snippets
 from harness import Site
 
 ASK = '''\
@@ -262,7 +262,7 @@ def site(recorded, tmp_path, monkeypatch) -> Site:
 def condition(site: Site):
     project = site.project
     (snippet,) = [each for each in list_snippets(project) if each.name == "ask"]
-    return freshness.run_condition(project, snippet, RUN, site.store)
+    return conditions.run_condition(project, snippet, RUN, site.store)
 
 
 def test_a_copy_of_the_project_in_another_folder_is_fresh(site):

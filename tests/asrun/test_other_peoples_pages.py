@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from asrun.context import Context
-from asrun.pages import read_page
+from asrun.checks.reading import read_page
+from asrun.pages.context import Context
 from harness import COIN, Site
 
 BIB = "@article{one2014, author = {H, G}, title = {B}, journal = {J}, year = {2014}}\n"

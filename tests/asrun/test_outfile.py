@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from asrun import bundle, pdf
 from asrun.cli import main
+from asrun.decks import pdf
+from asrun.decks.render import OWN_MARK
 from asrun.errors import AsrunError
-from asrun.imprint import MARK
 from asrun.model import RunName
-from asrun.outfile import write_out
-from asrun.slides import ASSETS, OWN_MARK
+from asrun.own import ASSETS
+from asrun.publishing.imprint import MARK
+from asrun.publishing.outfile import write_out
+from asrun.remote import bundle
 from harness import ANSWER, Site
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes are those of POSIX")

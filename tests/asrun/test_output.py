@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun.luck import _Code
-from asrun.terminal import as_line, as_shown
-from asrun.warned import _without_places
+from asrun.inside.luck import _Code
+from asrun.inside.warned import _without_places
+from asrun.records.terminal import as_line, as_shown
 from harness import ANSWER
 
 ROOT = Path(__file__).parents[2]

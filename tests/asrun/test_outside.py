@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mkdocs.config import load_config
 
-from asrun.outside import SHIM, hosts_asked, who_is_asked
+from asrun.checks.hosts import SHIM, hosts_asked, who_is_asked
 from harness import COIN, Site
 
 PAGE = "# Coins\n\n{{ coin.tosses }} tosses of $n$ coins.\n\n/// figure | coin\nHeads.\n///\n\n```python\nx = 1\n```\n"

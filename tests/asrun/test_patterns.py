@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun.deck import parse_deck
 from asrun.model import Where
-from asrun.patterns import Pattern
-from asrun.unsourced import find_unsourced
+from asrun.text.deck_source import parse_deck
+from asrun.text.numerals import find_unsourced
+from asrun.text.patterns import Pattern
 from harness import MKDOCS, raised
 
 FOREVER = r"(?:a|aa)+$"
@@ -23,7 +23,7 @@ def pattern(text: str, **options) -> Pattern:
 
 
 def test_a_pattern_that_would_match_for_ever_is_given_up_and_not_tried_again(monkeypatch):
-    monkeypatch.setattr("asrun.patterns.SECONDS", 0.2)
+    monkeypatch.setattr("asrun.text.patterns.SECONDS", 0.2)
     made = pattern(FOREVER)
     message = raised(made.find, SLOW)
     assert message.startswith("slides/a.md:1: `separator` takes too long") and "repetition" in message
@@ -63,7 +63,7 @@ def test_a_pattern_matches_what_the_standard_library_matches(text, subject, flag
 
 @pytest.mark.parametrize("name", ["separator", "verticalSeparator", "notesSeparator"])
 def test_a_deck_is_not_cut_for_ever(monkeypatch, name):
-    monkeypatch.setattr("asrun.patterns.SECONDS", 0.2)
+    monkeypatch.setattr("asrun.text.patterns.SECONDS", 0.2)
     text = f"---\n{name}: '{FOREVER}'\n---\n# One\n\n{SLOW}\n"
     assert raised(parse_deck, text, "slides/a.md").startswith(f"slides/a.md:1: `{name}` takes too long")
 
@@ -75,7 +75,7 @@ def test_a_separator_is_a_pattern(value):
 
 
 def test_a_page_does_not_wait_for_the_settings_of_its_numbers(monkeypatch, site):
-    monkeypatch.setattr("asrun.patterns.SECONDS", 0.2)
+    monkeypatch.setattr("asrun.text.patterns.SECONDS", 0.2)
     options = f"      sourced_numbers: [docs]\n      number_settings: {{'{FOREVER}': a setting}}\n"
     project = site({"mkdocs.yml": MKDOCS.replace("  - asrun\n", f"  - asrun:\n{options}")})
     message = raised(project.convert, f"Of these 400 are.\n\n{SLOW}\n\n{SLOW}\n")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun.positions import BAR, MARK, Marked, strip_marks, take_mark
-from asrun.positions import mark_lines as mark
+from asrun.text.marks import BAR, MARK, Marked, strip_marks, take_mark
+from asrun.text.marks import mark_lines as mark
 
 FOREIGN = ["other"]
 OURS = ["figure", "claim", "output"]

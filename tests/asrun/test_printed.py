@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun.printed import LONGEST_LINE, shorten
+from asrun.records.printed import LONGEST_LINE, shorten
 from harness import ANSWER, MKDOCS, Site
 
 THIN = "\u202f"

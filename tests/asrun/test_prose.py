@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from asrun.context import Context
-from asrun.pages import read_all
+from asrun.checks.reading import read_all
+from asrun.pages.context import Context
 from harness import COIN, MKDOCS, Site, figure, raised
 
 RULED = MKDOCS.replace(

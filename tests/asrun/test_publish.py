@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun import imprint, place, publish
 from asrun.errors import AsrunError
-from asrun.imprint import MARK
 from asrun.project import read_project
+from asrun.publishing import imprint, place, swap
+from asrun.publishing.imprint import MARK
 from harness import ANSWER, Site
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links and signals are those of POSIX")
@@ -29,17 +29,17 @@ FIRST = {"index.html": "first", "notes/index.html": "first notes", "assets/asrun
 SECOND = {"index.html": "second", "about/index.html": "second about", "assets/asrun/site.js": "2", "404.html": "gone"}
 
 
-def target(folder: Path) -> publish.Target:
-    return publish.Target(folder, folder.name, place.site_made_before)
+def target(folder: Path) -> swap.Target:
+    return swap.Target(folder, folder.name, place.site_made_before)
 
 
 def put(folder: Path, files: Mapping[str, str], notice: list[str] | None = None) -> None:
     """Publish some files, as a build publishes what it rendered."""
-    with publish.aside(target(folder)) as new:
+    with swap.aside(target(folder)) as new:
         for name, text in files.items():
             (new / name).parent.mkdir(parents=True, exist_ok=True)
             (new / name).write_text(text)
-        publish.publish(new, target(folder), (notice if notice is not None else []).append)
+        swap.publish(new, target(folder), (notice if notice is not None else []).append)
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
@@ -82,7 +82,7 @@ FOREIGN = {
 def way(request, monkeypatch, tmp_path):
     """The ways in which a folder can be replaced."""
     if request.param != "exchange":
-        monkeypatch.setattr("asrun.publish._exchange", lambda one, other: False)
+        monkeypatch.setattr("asrun.publishing.swap._exchange", lambda one, other: False)
     if request.param == "as on a mount point":
         (tmp_path / "site").mkdir()
         as_on_a_mount_point(monkeypatch, tmp_path / "site")
@@ -101,7 +101,7 @@ def as_on_a_mount_point(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
                 raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(source), None, str(destination))
             real(source, destination)
 
-        monkeypatch.setattr(f"asrun.publish.os.{name}", moved)
+        monkeypatch.setattr(f"asrun.publishing.swap.os.{name}", moved)
 
 
 def test_what_was_published_goes_and_what_was_not_stays(tmp_path, way):
@@ -241,8 +241,8 @@ def test_a_mark_that_somebody_forged_leads_nowhere(tmp_path, stage):
         ".git/HEAD": imprint.digest(site / ".git/HEAD")
     }
     if stage:
-        write(site, {f"{publish.STAGE}/site/{MARK}": json.dumps({"made by": "asrun", "files": {}})})
-        write(site, {f"{publish.STAGE}/owned.json": json.dumps(lied)})
+        write(site, {f"{swap.STAGE}/site/{MARK}": json.dumps({"made by": "asrun", "files": {}})})
+        write(site, {f"{swap.STAGE}/owned.json": json.dumps(lied)})
     else:
         write(site, {MARK: json.dumps({"made by": "asrun", "files": lied})})
     with pytest.raises(AsrunError) if not stage else pytest.MonkeyPatch.context():
@@ -284,24 +284,24 @@ def test_where_the_system_has_no_such_call_files_are_moved_in(tmp_path, monkeypa
 
 def test_one_who_is_at_work_is_left_alone(tmp_path):
     site = tmp_path / "site"
-    with publish.aside(target(site)) as new:
+    with swap.aside(target(site)) as new:
         (new / "index.html").write_text("slow")
         put(site, FIRST)
         assert (new / "index.html").exists()
-        publish.publish(new, target(site))
+        swap.publish(new, target(site))
     assert published(site) == {"index.html": "slow"}
 
 
 def test_what_somebody_puts_there_at_the_moment_of_the_change_stays(tmp_path, monkeypatch):
     site = tmp_path / "site"
     put(site, FIRST)
-    real = publish._exchange
+    real = swap._exchange
 
     def late(one, other):
         write(site, {"late.txt": "mine", "notes/late.txt": "mine", ".late/x": "mine"})
         return real(one, other)
 
-    monkeypatch.setattr(publish, "_exchange", late)
+    monkeypatch.setattr(swap, "_exchange", late)
     put(site, SECOND)
     assert published(site) == SECOND | {"late.txt": "mine", "notes/late.txt": "mine", ".late/x": "mine"}
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
@@ -310,13 +310,13 @@ def test_what_somebody_puts_there_at_the_moment_of_the_change_stays(tmp_path, mo
 def test_what_comes_at_that_moment_to_where_a_page_is_is_not_thrown_away(tmp_path, monkeypatch):
     site = tmp_path / "site"
     put(site, FIRST)
-    real = publish._exchange
+    real = swap._exchange
 
     def late(one, other):
         write(site, {"about/index.html": "mine"})
         return real(one, other)
 
-    monkeypatch.setattr(publish, "_exchange", late)
+    monkeypatch.setattr(swap, "_exchange", late)
     put(site, SECOND)
     monkeypatch.undo()
     for _ in range(2):
@@ -432,7 +432,7 @@ def test_whatever_becomes_of_a_folder_nothing_foreign_disappears(steps, how):
         write(folder, {"elsewhere/index.html": "mine", "elsewhere/b": "mine"})
         site.mkdir()
         if how != "exchange":
-            patch.setattr("asrun.publish._exchange", lambda one, other: False)
+            patch.setattr("asrun.publishing.swap._exchange", lambda one, other: False)
         if how == "mount":
             as_on_a_mount_point(patch, site)
         for step, what in steps:

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from asrun import decks
-from asrun.context import Context
-from asrun.curve import read_curve, read_range
+from asrun.checks.reading import read_page
+from asrun.decks import of_project
 from asrun.errors import AsrunError
-from asrun.measure import Measure
-from asrun.pages import read_page
-from asrun.quiz import Tolerance, compute_cases, read_draws, shuffled, write_number
+from asrun.pages.context import Context
+from asrun.values.curve import read_curve, read_range
+from asrun.values.draws import Tolerance, compute_cases, read_draws, shuffled, write_number
+from asrun.values.measure import Measure
 from harness import COIN, Site, figure, raised
 
 BIB = "@article{one2014, author = {Hinton, Geoffrey}, title = {Big}, journal = {J}, year = {2014}}\n"
@@ -219,14 +219,14 @@ def test_ids_come_from_the_question_or_from_a_name(coin):
 def test_a_deck_is_one_page(coin):
     coin.write("slides/talk.md", f"# A\n\n---\n\n{CHOICE}\n---\n\n# B\n\n{CHOICE}")
     context = Context(coin.project)
-    message = raised(decks.render, coin.folder / "slides" / "talk.md", context)
+    message = raised(of_project.render, coin.folder / "slides" / "talk.md", context)
     assert "is taken on this page" in message and "slides/talk.md:18" in message
 
 
 def test_a_choice_that_goes_on_in_the_next_line_is_the_same_in_a_lesson_and_on_a_slide(coin):
     text = "/// quiz | Which?\n    definition: so\n\n- [x] One\n  goes on\n- [ ] Two\n    [No](a.md)\n///\n"
     path = coin.write("slides/talk.md", f"# A\n\n---\n\n{text}")
-    for html in (coin.convert(text), decks.render(path, Context(coin.project)).html):
+    for html in (coin.convert(text), of_project.render(path, Context(coin.project)).html):
         shown, _, folded = html[html.index("asrun-choices") :].partition("<details")
         assert "goes on" in shown and "No" not in text_of(shown) and "No" in folded
 
@@ -234,7 +234,7 @@ def test_a_choice_that_goes_on_in_the_next_line_is_the_same_in_a_lesson_and_on_a
 def test_only_decks_that_ask_bring_the_script(coin):
     for name, text, wanted in (("one", CHOICE, True), ("two", "# Nothing", False)):
         path = coin.write(f"slides/{name}.md", f"# A\n\n---\n\n{text}")
-        html = decks.render(path, Context(coin.project)).html
+        html = of_project.render(path, Context(coin.project)).html
         assert ("quiz.js" in html) is wanted and ("quiz.css" in html) is wanted
         if wanted:
             assert html.index("quiz.js") < html.index("deck.js"), "what is fitted to a slide is there before"

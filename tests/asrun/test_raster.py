@@ -12,10 +12,10 @@ import pytest
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
-from asrun.drawing import check_drawing
-from asrun.figure import MATPLOTLIBRC, to_svg
 from asrun.model import Figure
-from asrun.raster import HEAVY, WHOLE, replaced
+from asrun.records.drawing import check_drawing
+from asrun.records.figure import MATPLOTLIBRC, to_svg
+from asrun.records.raster import HEAVY, WHOLE, replaced
 from harness import Site
 
 RANDOM = np.random.default_rng(0)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mkdocs.config import load_config
 from mkdocs.utils.yaml import yaml_load
 
-from asrun.host import make_markdown
+from asrun.pages.markdown import make_markdown
 from asrun.project import find_project, read_project
 from asrun.settings import Code, find_settings, read_settings
 from harness import ANSWER, MKDOCS, raised

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from asrun.repetition import check_repeats
-from asrun.snippet import find_snippet
+from asrun.checks.repetition import check_repeats
+from asrun.freshness.snippet import find_snippet
 from harness import Site, raised
 
 SNIPPET = '''\

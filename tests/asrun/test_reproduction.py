@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun.citation import Shown
-from asrun.context import Context
-from asrun.expression import evaluate
-from asrun.likeness import Rounded, differs
-from asrun.measure import Measure
-from asrun.pages import read_all
-from asrun.reproduction import compare
-from asrun.snippet import find_snippet
+from asrun.checks.likeness import Rounded, differs
+from asrun.checks.reading import read_all
+from asrun.checks.reproduction import compare
+from asrun.freshness.snippet import find_snippet
+from asrun.pages.citation import Shown
+from asrun.pages.context import Context
+from asrun.values.expression import evaluate
+from asrun.values.measure import Measure
 from harness import Site, figure, raised
 
 COIN = '''\

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun.context import Context
+from asrun.freshness.snippet import by_preference, cheapest_scale
 from asrun.model import Snippet
-from asrun.snippet import by_preference, cheapest_scale
+from asrun.pages.context import Context
 from harness import ANSWER, COIN, figure
 
 PAGE = "# Answer\n\n{{ answer.answer }}\n"

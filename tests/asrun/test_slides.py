@@ -13,14 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asrun.deck import parse_deck
-from asrun.decks import dialect
-from asrun.elsewhere import asking, asking_ground, without_imports
+from asrun.decks.of_project import dialect
+from asrun.decks.render import copy_assets, missing_files, render_deck, write_deck
 from asrun.errors import AsrunError
-from asrun.host import ALWAYS
-from asrun.markup import balanced, element_comments, own_ids
-from asrun.slides import ASSETS, copy_assets, missing_files, render_deck, write_deck
-from asrun.steps import mark_steps
+from asrun.own import ASSETS
+from asrun.pages.markdown import ALWAYS
+from asrun.text.deck_source import parse_deck
+from asrun.text.offsite import asking, asking_ground, without_imports
+from asrun.text.steps import mark_steps
+from asrun.text.tags import balanced, element_comments, own_ids
 
 EXTENSIONS = ["pymdownx.superfences", "pymdownx.highlight", "attr_list", "tables", "md_in_html", "pymdownx.tabbed"]
 
@@ -338,7 +339,7 @@ def test_every_way_to_name_a_picture(tmp_path: Path) -> None:
 
 
 def test_a_missing_browser_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asrun.slides.ASSETS", tmp_path)
+    monkeypatch.setattr("asrun.decks.render.ASSETS", tmp_path)
     with pytest.raises(AsrunError, match=r"palette\.css is missing"):
         copy_assets(tmp_path / "out")
 

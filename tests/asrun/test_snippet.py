@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asrun.freshness.snippet import find_snippet, list_snippets, section, whole
 from asrun.model import Snippet
-from asrun.snippet import find_snippet, list_snippets, section, whole
 from harness import ANSWER, raised
 
 

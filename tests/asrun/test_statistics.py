@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from asrun.measure import Measure
-from asrun.statistics import LEVEL, SEEDS_NEEDED, compare
+from asrun.values.comparison import LEVEL, SEEDS_NEEDED, compare
+from asrun.values.measure import Measure
 from harness import raised
 
 NUMBERS = st.floats(-1e3, 1e3).map(lambda number: round(number, 3))

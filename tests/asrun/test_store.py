@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun import store as stores
 from asrun.errors import AsrunError
 from asrun.model import RunName
-from asrun.store import Store, write_whole
+from asrun.records import store as stores
+from asrun.records.store import Store, write_whole
 from harness import ANSWER, Site, figure, raised, record
 
 RUN = RunName("answer", "quick", "cpu")

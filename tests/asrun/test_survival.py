@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asrun import bundle
 from asrun.errors import AsrunError
-from asrun.imprint import MARK
 from asrun.model import RunName
-from asrun.store import Store
+from asrun.publishing.imprint import MARK
+from asrun.records.store import Store
+from asrun.remote import bundle
 from harness import ANSWER, COIN, Site, figure, raised
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits are those of POSIX")

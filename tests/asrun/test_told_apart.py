@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asrun.context import Context
 from asrun.errors import AsrunError
-from asrun.formats import format_measure
-from asrun.measure import Measure
+from asrun.pages.context import Context
+from asrun.values.formats import format_measure
+from asrun.values.measure import Measure
 from harness import ANSWER, Site, raised
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun import freshness
 from asrun.errors import Exit
+from asrun.freshness import conditions
 from asrun.model import RunName, State
 from harness import ANSWER, Site, figure, record
 
@@ -89,7 +89,7 @@ def test_records_of_a_scale_that_is_gone_go_and_those_of_other_scales_stay(proje
 def test_a_record_that_is_stale_or_failed_is_not_unused(project):
     project.edit("snippets/other.py", "2 * twice", "3 * twice")
     project.edit(f"{RECORDS}/answer/full-cpu.json", '"n": 2', '"n": 3')
-    states = {condition.state for condition in freshness.conditions(project.project, project.store).values()}
+    states = {condition.state for condition in conditions.conditions(project.project, project.store).values()}
     assert {State.STALE, State.FAILED} <= states
     assert trimmed(project) == set()
 

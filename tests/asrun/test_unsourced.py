@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun.unsourced import find_unsourced
+from asrun.text.numerals import find_unsourced
 
 
 def numbers(text: str, *allowed: str) -> list[str]:

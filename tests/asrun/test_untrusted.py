@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from asrun.checks.untrusted import refuse_code
 from asrun.project import read_project
-from asrun.untrusted import refuse_code
 from harness import ANSWER, MKDOCS, raised
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from asrun.browser import started
+from asrun.decks.browser import started
 from asrun.errors import AsrunError
 
 

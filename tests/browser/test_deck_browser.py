@@ -11,8 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, expect
 
-from asrun.deck import parse_deck
-from asrun.slides import render_deck, write_deck
+from asrun.decks.render import render_deck, write_deck
+from asrun.text.deck_source import parse_deck
 
 FIGURE = (
     '<figure class="asrun-figure"><svg viewBox="0 0 460 300" width="460pt" height="300pt" role="img" '

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from asrun.legible import check_lone
-from asrun.lone_deck import render_lone
+from asrun.decks.alone import render_lone
+from asrun.decks.legible import check_lone
 
 GOOD = "# A title\n\n---\n\n## Words\n\n- one\n- two\n\n$x^{2^2}$\n\n---\n\n```python [1|2]\na = 1\nb = 2\n```\n"
 

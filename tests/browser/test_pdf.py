@@ -15,8 +15,8 @@ import pytest
 from playwright.sync_api import Browser
 from pypdf import PdfReader
 
-from asrun.lone_deck import render_lone, write_lone
-from asrun.pdf import Printed, is_own, print_lone, print_page
+from asrun.decks.alone import render_lone, write_lone
+from asrun.decks.pdf import Printed, is_own, print_lone, print_page
 
 DECK = """\
 ---

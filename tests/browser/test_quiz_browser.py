@@ -10,8 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from asrun import build as building
-from asrun.context import Context
+from asrun.pages.context import Context
+from asrun.site import build as building
 from harness import COIN, Site, figure
 
 DESKTOP = {"width": 1280, "height": 900}

@@ -12,9 +12,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from asrun.build import build
-from asrun.context import Context
+from asrun.pages.context import Context
 from asrun.project import find_project
+from asrun.site.build import build
 
 ROOT = Path(__file__).parents[2]
 DESKTOP = {"width": 1280, "height": 900}

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from asrun import bundle
-from asrun.bundle import Outcome
 from asrun.commands.console import out
 from asrun.errors import Exit
 from asrun.project import find_project
-from asrun.store import Store
+from asrun.records.store import Store
+from asrun.remote import bundle
+from asrun.remote.bundle import Outcome
 
 __all__ = ["adopt"]
 

@@ -8,10 +8,10 @@ import click
 
 from asrun.commands.console import escape, out, progress
 from asrun.errors import AsrunError, Problems
-from asrun.formats import format_seconds, plural
 from asrun.model import Condition, State
 from asrun.project import Project, find_project
-from asrun.store import Store
+from asrun.records.store import Store
+from asrun.values.formats import format_seconds, plural
 
 __all__ = ["build", "check", "require_mkdocs", "serve"]
 
@@ -39,10 +39,10 @@ def build(may_run: bool, untrusted: bool, allow_stale: bool, pdf: bool, beside: 
     All or nothing: the site is rendered aside and swapped in when everything is right. Until then, and whenever
     something is wrong, the last good site stays as it is. What is in its folder and did not come from asrun stays, too.
     """
-    from asrun import build as building
-    from asrun.context import Context
-    from asrun.key import sources
-    from asrun.outside import who_is_asked
+    from asrun.checks.hosts import who_is_asked
+    from asrun.freshness.key import sources
+    from asrun.pages.context import Context
+    from asrun.site import build as building
 
     project = find_project()
     if untrusted:
@@ -99,14 +99,14 @@ def require_mkdocs() -> None:
 
 
 def _refuse(project: Project) -> None:
-    from asrun.untrusted import refuse_code
+    from asrun.checks.untrusted import refuse_code
 
     refuse_code(project)
 
 
 def _require_browser() -> None:
     """Find out that there is no browser before hours of runs, and not after them."""
-    from asrun.browser import started
+    from asrun.decks.browser import started
 
     with started():
         pass
@@ -124,7 +124,7 @@ def serve(port: int, open_browser: bool) -> None:
 
     Records that are not fresh are shown and marked; run them with `asrun run`.
     """
-    from asrun import build as building
+    from asrun.site import build as building
 
     project = find_project()
     require_mkdocs()
@@ -137,8 +137,8 @@ def serve(port: int, open_browser: bool) -> None:
 @click.option("--places", is_flag=True, help="Of a problem that is met in many places, name them all.")
 def check(allow_stale: bool, untrusted: bool, places: bool) -> None:
     """Check every value, claim and citation of every page and deck, without rendering the site."""
-    from asrun import build as building
-    from asrun.context import Context
+    from asrun.pages.context import Context
+    from asrun.site import build as building
 
     project = find_project()
     if untrusted:

@@ -35,7 +35,7 @@ def _without_threads() -> Iterator[None]:
 
 
 with _without_threads():
-    from asrun.formats import format_seconds
+    from asrun.values.formats import format_seconds
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,7 +10,7 @@ import click
 from asrun.commands.build import require_mkdocs
 from asrun.commands.console import err, out, progress
 from asrun.errors import AsrunError, Problems
-from asrun.formats import plural
+from asrun.values.formats import plural
 
 __all__ = ["FILE", "deck", "one_file", "one_name"]
 
@@ -49,7 +49,7 @@ def deck(files: tuple[Path, ...], output: Path | None, open_browser: bool, watch
         _make(file, output or Path(file.stem))
     folder = output or Path(files[0].stem)
     if watch:
-        from asrun import build as building
+        from asrun.site import build as building
 
         source = files[0].parent
         building.serve_folder(folder, lambda: _make(files[0], folder), [source], port, open_browser=open_browser)
@@ -72,7 +72,7 @@ def one_name(files: tuple[Path, ...]) -> None:
 
 
 def _make(file: Path, folder: Path) -> None:
-    from asrun.lone_deck import render_lone, write_lone
+    from asrun.decks.alone import render_lone, write_lone
 
     lone = render_lone(file)
     write_lone(lone, folder, file.parent)
@@ -82,9 +82,9 @@ def _make(file: Path, folder: Path) -> None:
 
 
 def _check(files: tuple[Path, ...]) -> None:
-    from asrun.browser import started
-    from asrun.legible import SCREENS, check_lone
-    from asrun.lone_deck import render_lone
+    from asrun.decks.alone import render_lone
+    from asrun.decks.browser import started
+    from asrun.decks.legible import SCREENS, check_lone
 
     problems: list[AsrunError] = []
     count = 0

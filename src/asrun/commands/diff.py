@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from asrun import codec
-from asrun.changes import Entry, Kind, ValueChange
 from asrun.commands.console import out
-from asrun.difference import Difference, FigureChange, Pairs, RecordChange, since
 from asrun.errors import Exit
-from asrun.formats import THIN, describe, format_measure, format_number, format_seconds, plural
-from asrun.measure import SEED, Measure
 from asrun.project import find_project
+from asrun.records import codec
+from asrun.records.record_changes import Difference, FigureChange, Pairs, RecordChange, since
+from asrun.records.value_changes import Entry, Kind, ValueChange
+from asrun.values.formats import THIN, describe, format_measure, format_number, format_seconds, plural
+from asrun.values.measure import SEED, Measure
 
 __all__ = ["diff"]
 

@@ -14,13 +14,13 @@ import click
 
 from asrun.commands.console import err, out
 from asrun.errors import Exit
-from asrun.formats import plural
 from asrun.project import find_project
+from asrun.values.formats import plural
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from asrun.mutation import Found, Verdict
+    from asrun.checks.mutation import Found, Verdict
 
 __all__ = ["mutate"]
 
@@ -64,8 +64,8 @@ def mutate(pages: tuple[Path, ...], claims: int | None, as_json: bool, seed: int
       asrun mutate docs/lessons/01.md        those of one page
       asrun mutate --claims 20 --at-least 95%    for CI
     """  # noqa: D301 (click wants the character itself)
-    from asrun.context import Context
-    from asrun.mutation import find_claims, judge, sample
+    from asrun.checks.mutation import find_claims, judge, sample
+    from asrun.pages.context import Context
 
     context = Context(find_project(), allow_stale=True)
     found = find_claims(context, pages)
@@ -163,7 +163,7 @@ def _tell_slack(verdicts: Sequence[Verdict]) -> None:
 
 
 def _slack(slack: float | None) -> str:
-    from asrun.mutation import FAR
+    from asrun.checks.mutation import FAR
 
     if slack is None:
         return ""

@@ -9,8 +9,8 @@ import click
 from asrun.commands.console import err, out
 from asrun.commands.deck import FILE, one_file, one_name
 from asrun.errors import AsrunError
-from asrun.formats import plural
 from asrun.model import Where
+from asrun.values.formats import plural
 
 __all__ = ["pdf"]
 
@@ -37,11 +37,11 @@ def pdf(files: tuple[Path, ...], output: Path | None, fragments: str, overwrite:
 
     The same deck gives the same file, byte for byte. It needs Chromium and `pip install "asrun[pdf]"`.
     """
-    from asrun.browser import started
-    from asrun.elements import pdf_names
-    from asrun.lone_deck import render_lone
-    from asrun.outfile import write_out
-    from asrun.pdf import print_lone
+    from asrun.decks.alone import render_lone
+    from asrun.decks.browser import started
+    from asrun.decks.pdf import print_lone
+    from asrun.pages.elements import pdf_names
+    from asrun.publishing.outfile import write_out
 
     steps = fragments == "steps"
     if handout and steps:
@@ -67,8 +67,8 @@ def pdf(files: tuple[Path, ...], output: Path | None, fragments: str, overwrite:
 
 def _check(file: Path, target: Path, overwrite: bool) -> None:
     """Refuse to print over the deck itself, or over what asrun did not print."""
-    from asrun.outfile import check_free
-    from asrun.pdf import is_own
+    from asrun.decks.pdf import is_own
+    from asrun.publishing.outfile import check_free
 
     if target.exists() and target.samefile(file):
         raise AsrunError("this is the deck itself", where=Where(str(target)), remedy="name another file with -o")

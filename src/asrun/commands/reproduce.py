@@ -7,18 +7,20 @@ from functools import partial
 
 import click
 
-from asrun import freshness, reproduction, runner
+from asrun.checks import reproduction
+from asrun.checks.reading import read_all
+from asrun.checks.repetition import check_repeats
+from asrun.checks.reproduction import Verdict
 from asrun.commands.console import escape, out, progress
-from asrun.context import Context
 from asrun.errors import AsrunError, Exit
-from asrun.formats import format_seconds, plural
+from asrun.freshness import conditions
+from asrun.freshness.snippet import by_preference, cheapest_scale, find_snippet, list_snippets
 from asrun.model import Record, RunName, Snippet
-from asrun.pages import read_all
+from asrun.pages.context import Context
 from asrun.project import Project, find_project
-from asrun.repetition import check_repeats
-from asrun.reproduction import Verdict
-from asrun.snippet import by_preference, cheapest_scale, find_snippet, list_snippets
-from asrun.store import Store
+from asrun.records.store import Store
+from asrun.running import snippets as runner
+from asrun.values.formats import format_seconds, plural
 
 __all__ = ["reproduce"]
 
@@ -117,7 +119,7 @@ def _tell(verdict: Verdict, known: Record, shown: Record | None) -> None:
         out.print(f"[red]differs[/]     {run}")
         for error in verdict.wrong:
             out.print(_indented(str(error)), markup=False)
-        other = freshness.other_versions(known)
+        other = conditions.other_versions(known)
         out.print(_indented("; ".join([f"the record was made on {known.provenance.device}", *other])), markup=False)
     if verdict.told:
         out.print(f"    {plural(len(verdict.told), 'value')} that nobody cites differ:", markup=False)

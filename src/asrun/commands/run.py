@@ -10,16 +10,17 @@ from pathlib import Path
 
 import click
 
-from asrun import freshness, runner
-from asrun.bundle import check_bundle, pack
 from asrun.commands.console import cost, err, escape, out, progress
 from asrun.errors import AsrunError, Problems
-from asrun.formats import format_seconds, plural
-from asrun.interruption import ending_all
+from asrun.freshness import conditions
+from asrun.freshness.snippet import cheapest_scale, find_snippet, survey
 from asrun.model import Record, RunName, Snippet, State
 from asrun.project import Project, find_project
-from asrun.snippet import cheapest_scale, find_snippet, survey
-from asrun.store import Store
+from asrun.records.store import Store
+from asrun.remote.bundle import check_bundle, pack
+from asrun.running import snippets as runner
+from asrun.running.interruption import ending_all
+from asrun.values.formats import format_seconds, plural
 
 __all__ = ["run"]
 
@@ -120,7 +121,7 @@ def _run_there(
     rerun: bool,
 ) -> list[RunName]:
     """Run what is not fresh on a cluster."""
-    from asrun.cluster import connect, run_on
+    from asrun.remote.cluster import connect, run_on
 
     runs, jobs = [], []
     with connect(address) as there, progress() as tell:
@@ -128,7 +129,7 @@ def _run_there(
             wanted = _scale(snippet, scale, project)
             name = RunName(snippet.name, wanted, there.choose_device(snippet, device))
             runs.append(name)
-            if not rerun and freshness.run_condition(project, snippet, name, store).state is State.FRESH:
+            if not rerun and conditions.run_condition(project, snippet, name, store).state is State.FRESH:
                 _run_one(project, store, tell, snippet, name, rerun=False, redraw=False, at_once=1)
             else:
                 jobs.append((snippet, wanted, name.device))
@@ -200,9 +201,9 @@ def _run_one(
     redraw: bool,
     at_once: int,
 ) -> None:
-    from asrun import build as building
+    from asrun.site import build as building
 
-    condition = freshness.run_condition(project, snippet, name, store)
+    condition = conditions.run_condition(project, snippet, name, store)
     record = store.get(name)
     try:
         if redraw or (condition.state is State.FRESH and not rerun):
@@ -210,7 +211,7 @@ def _run_one(
                 raise AsrunError(
                     f"{name} has no record to draw", remedy=f"run it: asrun run {snippet.name} --scale {name.scale}"
                 )
-            drawing = freshness.drawing_condition(project, snippet, record)
+            drawing = conditions.drawing_condition(project, snippet, record)
             if not redraw and drawing.state is State.FRESH:
                 out.print(f"[green]fresh[/]   {name}  ({cost(record)}; --rerun to run it all the same)")
                 return
@@ -242,13 +243,13 @@ _SLOW = 2.0
 
 
 def _run_labs(project: Project, *, rerun: bool) -> None:
-    from asrun import notebook
+    from asrun.running import notebooks
 
-    for path in notebook.list_notebooks(project):
-        shown, condition = project.relative(path), notebook.condition(project, path)
+    for path in notebooks.list_notebooks(project):
+        shown, condition = project.relative(path), notebooks.condition(project, path)
         if condition.state is State.FRESH and not rerun:
             out.print(f"[green]fresh[/]   {shown}")
             continue
         with progress() as tell:
-            notebook.execute(project, path, partial(tell, shown))
+            notebooks.execute(project, path, partial(tell, shown))
         out.print(f"[green]ran[/]     {shown}")

@@ -9,14 +9,14 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from asrun import freshness
 from asrun.commands.console import out, state
 from asrun.errors import AsrunError, Exit
-from asrun.formats import format_seconds
+from asrun.freshness import conditions
+from asrun.freshness.snippet import find_snippet, survey
 from asrun.model import Condition, State
 from asrun.project import Project, find_project
-from asrun.snippet import find_snippet, survey
-from asrun.store import Store
+from asrun.records.store import Store
+from asrun.values.formats import format_seconds
 
 __all__ = ["status", "why"]
 
@@ -35,7 +35,7 @@ def status(as_json: bool, strict_versions: bool) -> None:
     """
     project = find_project()
     store = Store(project)
-    found = freshness.conditions(project, store, drawn=True, strict_versions=strict_versions)
+    found = conditions.conditions(project, store, drawn=True, strict_versions=strict_versions)
     recorded = {run.snippet for run in found}
     broken = {name: error for name, error in survey(project).broken.items() if name not in recorded}
     labs = _labs(project)
@@ -67,13 +67,13 @@ def status(as_json: bool, strict_versions: bool) -> None:
 
 def _labs(project: Project) -> dict[str, Condition]:
     """Return the condition of every notebook, by its path."""
-    from asrun import notebook
+    from asrun.running import notebooks
 
     found = {}
     try:
-        for path in notebook.list_notebooks(project):
+        for path in notebooks.list_notebooks(project):
             try:
-                found[project.relative(path)] = notebook.condition(project, path)
+                found[project.relative(path)] = notebooks.condition(project, path)
             except AsrunError as error:
                 found[project.relative(path)] = Condition(State.BROKEN, error.sentence)
     except AsrunError as error:
@@ -92,7 +92,7 @@ def why(name: str) -> None:
     project = find_project()
     store = Store(project)
     find_snippet(name, project)
-    for run_name, condition in freshness.conditions(project, store, drawn=True).items():
+    for run_name, condition in conditions.conditions(project, store, drawn=True).items():
         if run_name.snippet != name:
             continue
         out.print(f"{run_name}: {state(condition)}")
@@ -104,7 +104,7 @@ def why(name: str) -> None:
             versions = ", ".join(f"{package} {version}" for package, version in made.versions.items())
             out.print(f"    recorded {made.when} on {made.device}, in {format_seconds(made.seconds)}", markup=False)
             out.print(f"    with {versions}" + (f", at commit {made.commit}" if made.commit else ""), markup=False)
-            if other := freshness.other_versions(record):
+            if other := conditions.other_versions(record):
                 out.print("    here: " + ", ".join(other), markup=False)
             rests = [f"{file}: {', '.join(names)}" for file, names in record.code.items()]
             rests += [*record.files, *(f"the environment variable {name}" for name in record.environment)]

@@ -11,14 +11,15 @@ from typing import Any
 
 import click
 
-from asrun import apart, freshness
 from asrun.commands.console import out
 from asrun.errors import AsrunError
-from asrun.formats import describe, plural
+from asrun.freshness import conditions
+from asrun.freshness.snippet import survey
 from asrun.model import RunName, State, Where
 from asrun.project import OPTIONS, Project, find_project
-from asrun.snippet import survey
-from asrun.store import Store, read_file
+from asrun.records import apart
+from asrun.records.store import Store, read_file
+from asrun.values.formats import describe, plural
 
 __all__ = ["trim"]
 
@@ -74,13 +75,13 @@ class _Plan:
 
 
 def _plan(project: Project) -> _Plan:
-    from asrun import notebook
+    from asrun.running import notebooks
 
     store, plan = Store(project), _Plan()
-    unused = {store.path(run): condition.reason for run, condition in freshness.conditions(project, store).items()
+    unused = {store.path(run): condition.reason for run, condition in conditions.conditions(project, store).items()
               if condition.state is State.UNUSED}  # fmt: skip
     # Without a folder of pages there is no telling which notebooks are gone.
-    labs = {path.name for path in notebook.list_notebooks(project)} if project.docs.is_dir() else None
+    labs = {path.name for path in notebooks.list_notebooks(project)} if project.docs.is_dir() else None
     for folder in _entries(project.records):
         if folder.is_symlink() or not folder.is_dir():
             plan.unknown.append(folder)
@@ -161,7 +162,7 @@ def _cached(project: Project, labs: set[str] | None) -> Iterator[tuple[Path, str
         snippet = surveyed.found.get(run.snippet)
         if snippet and run.scale in snippet.scales:
             return ""
-        condition = freshness.without_snippet(run, surveyed)
+        condition = conditions.without_snippet(run, surveyed)
         return condition.reason if condition.state is State.UNUSED else ""
 
     for name, suffix in (("logs", ".txt"), ("failed", ".json"), ("labs", ".ipynb")):

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from asrun import build, freshness, notebook, reproduction, runner
-from asrun import pages as reading
-from asrun.context import Context
+from asrun.checks import reading, reproduction
+from asrun.checks.repetition import check_repeats
 from asrun.errors import AsrunError, Problems
+from asrun.freshness import conditions
+from asrun.freshness.snippet import cheapest_scale, find_snippet
 from asrun.model import Record, RunName, Snippet, State, Where
-from asrun.repetition import check_repeats
-from asrun.snippet import cheapest_scale, find_snippet
+from asrun.pages.context import Context
+from asrun.running import notebooks, snippets
+from asrun.site import build
 from asrun.testing.state import CONTEXT, MODE, REPEAT, SLOW, TOLD, AsrunItem, read_all
 
 __all__ = ["NotebookFile", "NotebookItem", "RepeatItem", "SnippetFile", "SnippetItem", "UnreadableItem"]
@@ -61,7 +63,7 @@ class UnreadableItem(AsrunItem):
 
 
 class SnippetItem(AsrunItem):
-    """Runs a snippet, draws its figures, and holds both against its record; see `asrun.reproduction`.
+    """Runs a snippet, draws its figures, and holds both against its record; see `asrun.checks.reproduction`.
 
     The committed record is left alone, unless records are to be updated.
     """
@@ -78,9 +80,9 @@ class SnippetItem(AsrunItem):
             if known is None or not self.is_fresh(context, known):
                 build.make_record(context.project, context.store, self.snippet, run.scale, run.device, _silence)
             return
-        made = runner.run_snippet(context.project, self.snippet, run.scale, run.device, lambda text: None)
+        made = snippets.run_snippet(context.project, self.snippet, run.scale, run.device, lambda text: None)
         if self.snippet.plots:
-            made = runner.redraw(context.project, self.snippet, made, lambda text: None)
+            made = snippets.redraw(context.project, self.snippet, made, lambda text: None)
         if known:
             self.hold(context, known, made)
 
@@ -99,11 +101,11 @@ class SnippetItem(AsrunItem):
             raise verdict.wrong[0] if len(verdict.wrong) == 1 else Problems(verdict.wrong)
 
     def is_fresh(self, context: Context, known: Record) -> bool:
-        return freshness.record_condition(context.project, self.snippet, known).state is State.FRESH
+        return conditions.record_condition(context.project, self.snippet, known).state is State.FRESH
 
 
 class RepeatItem(SnippetItem):
-    """Runs a snippet twice, and compares every bit; see `asrun.repetition`."""
+    """Runs a snippet twice, and compares every bit; see `asrun.checks.repetition`."""
 
     def runtest(self) -> None:
         project, run = self.config.stash[CONTEXT].project, self.run_name
@@ -128,10 +130,10 @@ class NotebookItem(AsrunItem):
 
     def runtest(self) -> None:
         project = self.config.stash[CONTEXT].project
-        condition = notebook.condition(project, self.path)
+        condition = notebooks.condition(project, self.path)
         if condition.state is not State.FRESH and self.config.stash[MODE] == "update":
-            notebook.execute(project, self.path, lambda text: None)
-            condition = notebook.condition(project, self.path)
+            notebooks.execute(project, self.path, lambda text: None)
+            condition = notebooks.condition(project, self.path)
         if condition.state is not State.FRESH:
             raise AsrunError(
                 f"this notebook is {condition}",

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from asrun import examples, links
-from asrun.citation import Citation
+from asrun.checks import examples, links
+from asrun.checks.reading import list_pages
 from asrun.errors import AsrunError
 from asrun.model import Where
-from asrun.pages import list_pages
+from asrun.pages.citation import Citation
 from asrun.testing.state import CONTEXT, AsrunItem, read
 
 __all__ = ["CitationItem", "ExamplesItem", "LinkItem", "PageFile"]

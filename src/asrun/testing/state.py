@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from asrun.context import Context
+from asrun.checks.reading import Read, list_pages, read_deck, read_page
 from asrun.model import Where
-from asrun.pages import Read, list_pages, read_deck, read_page
+from asrun.pages.context import Context
 
 __all__ = ["CONTEXT", "MODE", "REPEAT", "SLOW", "TOLD", "AsrunItem", "read", "read_all"]
 

@@ -1,0 +1,186 @@
+"""What decides a record, code and data files, under names that mean the same on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from asrun.freshness.reach import PassedBy, Sources, file_digest, reach
+from asrun.model import Digests, Snippet
+from asrun.own import ASSETS
+from asrun.project import Project
+from asrun.records.secrecy import is_secret
+
+__all__ = [
+    "ABSENT", "ELSEWHERE", "changed_variables", "code", "data_digest", "data_digests", "folders", "given_to_all",
+    "locate", "plot_code", "sources", "unreached", "variable_digest", "variable_digests",
+]  # fmt: skip
+
+ELSEWHERE = "…/"
+"""Starts the name of a data file outside of every folder that has a name on all machines: it is taken on trust."""
+
+
+def folders(project: Project) -> list[Path]:
+    """Return where the project's own modules are found, as on `sys.path`."""
+    return [project.snippets, *project.sources]
+
+
+def sources(project: Project) -> Sources:
+    """Return the project's own modules as they are now, for several snippets that share them."""
+    return Sources(folders(project), project.root)
+
+
+def code(
+    project: Project, path: Path, function: str, *, without: PassedBy | None = None, read: Sources | None = None
+) -> dict[str, Digests]:
+    """Return the digests of what one function of a snippet can reach, without what its run passed by."""
+    return reach(path, [function], folders=folders(project), root=project.root, without=without, sources=read)
+
+
+def plot_code(project: Project, snippet: Snippet, *, read: Sources | None = None) -> dict[str, Digests]:
+    """Return the digests of what decides how a record is drawn, the house style included."""
+    from asrun.freshness.style import style_digest
+
+    if not snippet.plots:
+        return {}
+    return code(project, snippet.path, "plot", read=read) | {"asrun": {"figure style": style_digest()}}
+
+
+def unreached(project: Project, entered: set[Path], modules: list[str]) -> dict[str, Digests]:
+    """Return digests of whole modules that were imported though no name leads there: by importlib, or for effect.
+
+    Arguments:
+        project: Whose modules.
+        entered: Files that names lead to.
+        modules: Files that were imported.
+    """
+    loaded = [Path(file) for file in modules]
+    # A package is entered with each of its modules; by itself it counts when nothing else of it was imported.
+    within = {folder for path in loaded if path.name != "__init__.py" for folder in path.parents}
+    also = [
+        path for path in loaded if path not in entered and not (path.name == "__init__.py" and path.parent in within)
+    ]
+    return reach(project.root, [], folders=folders(project), root=project.root, also=also) if also else {}
+
+
+def locate(name: str, project: Project) -> Path:
+    """Return where a data file that a record names is on this machine."""
+    if name.startswith("$"):
+        variable, _, rest = name[1:].partition("/")
+        return Path(os.environ.get(variable, "/nowhere")) / rest
+    if name.startswith(ELSEWHERE):
+        return Path("/nowhere") / name
+    return Path(name).expanduser() if name.startswith("~") else project.root / name
+
+
+ABSENT = "absent"
+"""The digest of a file that was looked for and was not there."""
+
+
+def data_digest(path: Path) -> str:
+    """Return a digest of a data file, of the names in a folder, or `ABSENT`."""
+    if path.is_dir():
+        names = sorted(each.name + "/" * each.is_dir() for each in path.iterdir())
+        return hashlib.sha256("\n".join(names).encode()).hexdigest()
+    return file_digest(path) if path.is_file() else ABSENT
+
+
+def data_digests(project: Project, report: dict[str, list[str]]) -> Digests:
+    """Take digests of the data that a run read, under names that mean the same on every machine.
+
+    Arguments:
+        project: Whose data.
+        report: Paths of files that were `opened`, of folders that were `listed`, and of files that were `absent`.
+    """
+    digests = {}
+    for kind in ("opened", "listed", "absent"):
+        for path in map(Path, report.get(kind, ())):
+            name = _portable(project, path)
+            # A file that is not there is no file of another machine's, whose folders have other names.
+            if name and not (kind == "absent" and name.startswith(ELSEWHERE)):
+                digests[name + "/" * (kind == "listed")] = data_digest(path)
+    return dict(sorted(digests.items()))
+
+
+def _portable(project: Project, path: Path) -> str | None:
+    """Return the name of a data file that means the same on every machine; None for what asrun itself keeps.
+
+    The names in the project's own folder are such, too: what is built there, and by whom, decides no result.
+    """
+    roots = {f"${variable}": os.environ.get(variable) for variable in project.data_variables}
+    named = {short: Path(os.path.abspath(folder)) for short, folder in roots.items() if folder}
+    if path.is_relative_to(project.root) and not any(path.is_relative_to(folder) for folder in named.values()):
+        if path == project.root or path.is_relative_to(project.cache) or path.is_relative_to(project.records):
+            return None
+        name = project.relative(path)
+        return name if "/" in name else f"./{name}"
+    named["~"] = Path(os.path.expanduser("~"))
+    for short, folder in named.items():
+        if path.is_relative_to(folder):
+            return f"{short}/{path.relative_to(folder).as_posix()}"
+    return ELSEWHERE + path.name
+
+
+SET, NOT_SET = "set", "not set"
+"""What stands in the place of a variable's digest: that it had a value, which is nobody's business, or had none."""
+
+
+def given_to_all(device: str) -> dict[str, str]:
+    """Return the environment variables that every run has, whatever whoever starts it has: they decide nothing.
+
+    All runs draw and hash in the same way, and have GPUs only on cuda.
+    """
+    given = {
+        "MATPLOTLIBRC": str(ASSETS / "matplotlibrc"),
+        "MPLBACKEND": "agg",
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",
+    }
+    return given | {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else given
+
+
+def variable_digest(name: str, value: str | None) -> str:
+    """Return a digest of an environment variable's value; of one that may be a secret, only whether it is set.
+
+    A record is for everyone, and whoever has the digest of a short secret finds the secret by trying.
+    """
+    if value is None:
+        return NOT_SET
+    if is_secret(name, value):
+        return SET
+    return hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def variable_digests(project: Project, names: Iterable[str], device: str) -> Digests:
+    """Take digests of the environment variables that decide a result, as they are where the run was started.
+
+    Those that name data folders do not, nor those that every run has.
+
+    Arguments:
+        project: Whose code asked for them.
+        names: What it asked for.
+        device: The device class of the run.
+    """
+    free = {*project.data_variables, *project.harmless_variables, *given_to_all(device)}
+    return {name: variable_digest(name, os.environ.get(name)) for name in sorted({*names} - free)}
+
+
+def changed_variables(project: Project, digests: Digests, device: str) -> list[str]:
+    """Say which environment variables are not as they were when a run asked for them."""
+    free = {*project.harmless_variables, *given_to_all(device)}
+    return [
+        f"the environment variable {name} changed"
+        for name, digest in digests.items()
+        if name not in free and not _is_as_before(name, digest)
+    ]
+
+
+def _is_as_before(name: str, digest: str) -> bool:
+    value = os.environ.get(name)
+    if value is None or digest in (SET, NOT_SET):
+        return digest == (NOT_SET if value is None else SET)
+    # Earlier records have digests of what looks like a secret, too.
+    return digest == hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -15,6 +15,25 @@ ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
 
 EDGES = {"asrun.mkdocs_plugin", "asrun.cli", "asrun.commands", "asrun.pytest_plugin"}
+
+TOP = {"asrun", "asrun.model", "asrun.errors", "asrun.own", "asrun.settings", "asrun.project"}
+"""The words that all rooms share; they stand in no room."""
+
+MAY_IMPORT = {
+    "text": set(),
+    "values": set(),
+    "records": {"values"},
+    "freshness": {"records"},
+    "inside": {"values", "records"},
+    "running": {"values", "records", "freshness", "inside"},
+    "publishing": {"records"},
+    "remote": {"records", "freshness", "inside", "running", "publishing"},
+    "pages": {"text", "values", "records", "freshness"},
+    "decks": {"text", "pages", "publishing"},
+    "checks": {"text", "values", "records", "freshness", "running", "pages", "decks"},
+    "site": {"records", "freshness", "running", "publishing", "pages", "checks"},
+}
+"""Into which rooms each one may reach, beside itself and the top. The edges may reach into all."""
 SNIPPETS_MAY = {"dropoutlab", "keras", "numpy", "torch", "matplotlib", "sklearn", "scipy"} | sys.stdlib_module_names
 
 
@@ -123,7 +142,7 @@ def reaches(each: Import, modules: set[str]) -> bool:
     ],
 )
 def test_every_way_to_import_is_seen(source, expected):
-    assert [(each.name, each.lazy) for each in imports_of(source, "asrun.site.build")] == expected
+    assert [(each.name, each.lazy) for each in imports_of(source, "asrun.model")] == expected
 
 
 def test_relative_imports_of_a_package_start_at_the_package():
@@ -157,6 +176,42 @@ def test_snippets_import_the_laboratory_and_a_few_libraries():
 
 
 # Within asrun
+
+
+def room_of(module):
+    """The room that a module, or a name in one, stands in; none for the top and the edges."""
+    if reaches_any(module, {*EDGES, "asrun.testing"}):
+        return "edge"
+    # Snippets import it, and its name is a promise to them.
+    if reaches_any(module, {"asrun.parallel"}):
+        return "inside"
+    second = module.split(".")[1] if "." in module else ""
+    return second if second in MAY_IMPORT else "top"
+
+
+def reaches_any(module, modules):
+    return any(module == each or module.startswith(f"{each}.") for each in modules)
+
+
+def test_rooms_reach_only_into_those_below_them(asrun):
+    own = [each for each in asrun if each.package == "asrun" and room_of(each.by) != "edge"]
+    none(
+        each
+        for each in own
+        if room_of(each.name) not in {room_of(each.by), "top", *MAY_IMPORT.get(room_of(each.by), ())}
+    )
+
+
+def test_the_arrows_between_rooms_make_no_circle():
+    graphlib.TopologicalSorter(MAY_IMPORT).prepare()
+
+
+def test_each_module_stands_in_a_room_that_says_what_belongs_there():
+    modules = {"asrun." + path.stem for path in (SRC / "asrun").glob("*.py")} - {"asrun.__init__"}
+    assert modules <= TOP | EDGES | {"asrun.parallel"}
+    for room in MAY_IMPORT:
+        told = ast.get_docstring(ast.parse((SRC / "asrun" / room / "__init__.py").read_text("utf-8")))
+        assert told and told.count(".") >= 2, room
 
 
 def test_nobody_imports_the_edges(asrun):

@@ -49,6 +49,13 @@ def test_what_a_cited_record_was_made_at_needs_no_source(coin):
     assert len(problems(coin)) == 1
 
 
+def test_a_record_that_is_not_fresh_is_one_problem_and_not_one_more_for_each_number_that_it_was_made_at(coin):
+    coin.write("docs/one.md", "# One\n\nAt 0.25 and 0.5 it is {{ coin.heads(bias=0.25) }}, and 1 + 1 = 3.\n")
+    coin.edit("snippets/coin.py", "12345", "54321")
+    stale, wrong = problems(coin)
+    assert "coin (quick, cpu) is stale" in stale and "it comes to 2" in wrong
+
+
 def test_a_page_that_is_not_listed_may_say_what_it_likes(site):
     project = site({"docs/one.md": "# One\n\n0.37\n"})
     assert problems(project) == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from asrun.errors import AsrunError
+from asrun.errors import AsrunError, Exit
 from asrun.model import RunName, Where
 from asrun.pages.citation import Citation
 from asrun.pages.context import Context
@@ -41,7 +41,10 @@ def numbers_without_source(
     """
     if not asks_for_sources(context.project, path):
         return []
-    settings = _settings(context, citations)
+    cited = list(citations)
+    settings = _settings(context, cited)
+    # What a record that is not fresh was made at is not known: it would be told once more for each of these numbers.
+    unknown = any(each.error is not None and each.error.exit_code is Exit.STALE for each in cited)
     try:
         found = find_unsourced(lines, first_line, context.number_settings)
     except AsrunError as error:
@@ -49,7 +52,7 @@ def numbers_without_source(
     return [
         Citation(KIND, each.number, (where := Where(path, each.line, each.column)), error=_problem(each, where))
         for each in found
-        if each.wrong or each.number not in settings
+        if each.wrong or not (unknown or each.number in settings)
     ]
 
 

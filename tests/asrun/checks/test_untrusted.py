@@ -13,7 +13,7 @@ from asrun.checks.untrusted import refuse_code
 from asrun.project import read_project
 from harness import ANSWER, MKDOCS, raised
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 EVIL = "import pathlib\npathlib.Path({ran!r}).write_text('ran')\n"
 

@@ -16,7 +16,7 @@ from asrun.inside.warned import _without_places
 from asrun.records.terminal import as_line, as_shown
 from harness import ANSWER
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 # A terminal
 

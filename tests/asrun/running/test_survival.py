@@ -380,7 +380,7 @@ for n in range(60):
 def test_many_writers_and_readers_see_only_whole_records(tmp_path):
     """Writers of records with figures of their own, as fast as they can, and a reader between them."""
     project = Site({"snippets/answer.py": ANSWER}, tmp_path)
-    arguments = [sys.executable, "-c", WRITER, str(Path(__file__).parents[1]), str(project.folder)]
+    arguments = [sys.executable, "-c", WRITER, str(Path(__file__).parents[2]), str(project.folder)]
     writers = [subprocess.Popen([*arguments, str(number)]) for number in range(3)]
     seen = set()
     while any(writer.poll() is None for writer in writers):

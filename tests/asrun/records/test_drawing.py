@@ -28,7 +28,7 @@ from asrun.records.drawing import check_drawing, id_prefix, sanitise_svg
 from asrun.records.figure import MATPLOTLIBRC, to_svg
 from harness import raised
 
-RECORDS = Path(__file__).parents[2] / "snippets" / "records"
+RECORDS = Path(__file__).parents[3] / "snippets" / "records"
 EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{}</svg>'
 
 

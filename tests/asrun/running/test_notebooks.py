@@ -213,7 +213,7 @@ def test_the_kernel_ends_when_whoever_started_it_is_killed(tmp_path):
         "from pathlib import Path; from asrun import notebook; from asrun.project import read_project;"
         f"notebook.execute(read_project(Path({str(tmp_path)!r})), Path({str(lab.path)!r}), print)"
     )
-    source = str(Path(notebooks.__file__).parents[1])
+    source = str(Path(notebooks.__file__).parents[2])
     # A short name: in it are sockets, whose names have to be short.
     with tempfile.TemporaryDirectory(prefix="lab") as temporary:
         parent = subprocess.Popen(
@@ -597,7 +597,7 @@ def test_what_a_run_left_that_was_killed_while_it_wrote_is_swept_away_by_the_nex
         "os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"notebook.execute(read_project(Path({str(tmp_path)!r})), Path({str(lab.path)!r}), print)"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(notebooks.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(notebooks.__file__).parents[2])}
     subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)
     (left,) = parts(lab)
     assert left.startswith(".x.ipynb.") and left.endswith(".part")
@@ -677,7 +677,7 @@ def test_what_a_reader_downloads_runs_and_says_the_same(lab):
         notebooks.run_downloaded(path, folders=lab.project.sources)
 
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs" / "labs").glob("*.ipynb")), ids=lambda path: path.name)

@@ -24,8 +24,8 @@ import sys, time
 folders = sys.argv[2:]
 sys.path[:0] = folders
 if sys.argv[1] == "observed":
-    from asrun.observe import Calls
-    from asrun.watch import Watch
+    from asrun.inside.calls import Calls
+    from asrun.inside.watch import Watch
     calls, watch = Calls(folders), Watch(folders)
 import torch
 import drop_rate

@@ -333,7 +333,7 @@ from pathlib import Path
 
 sys.path[:0] = sys.argv[3:4]
 import test_publish as t
-from asrun import publish
+from asrun.publishing import swap as publish
 from asrun.errors import AsrunError
 
 folder, way = Path(sys.argv[1]), sys.argv[2]

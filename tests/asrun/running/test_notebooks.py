@@ -210,8 +210,8 @@ def test_the_kernel_ends_when_whoever_started_it_is_killed(tmp_path):
     mark = f"asrun-orphan-{tmp_path.name}-{os.getpid()}"
     lab = Lab(tmp_path, [code("import subprocess\nsubprocess.run(['sleep', '60'])")])
     script = (
-        "from pathlib import Path; from asrun import notebook; from asrun.project import read_project;"
-        f"notebook.execute(read_project(Path({str(tmp_path)!r})), Path({str(lab.path)!r}), print)"
+        "from pathlib import Path; from asrun.running import notebooks; from asrun.project import read_project;"
+        f"notebooks.execute(read_project(Path({str(tmp_path)!r})), Path({str(lab.path)!r}), print)"
     )
     source = str(Path(notebooks.__file__).parents[2])
     # A short name: in it are sockets, whose names have to be short.
@@ -593,9 +593,9 @@ def test_what_a_run_left_that_was_killed_while_it_wrote_is_swept_away_by_the_nex
     lab = Lab(tmp_path, [code("1")])
     script = (
         "import os, signal; from pathlib import Path\n"
-        "from asrun import notebook; from asrun.project import read_project\n"
+        "from asrun.running import notebooks; from asrun.project import read_project\n"
         "os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"notebook.execute(read_project(Path({str(tmp_path)!r})), Path({str(lab.path)!r}), print)"
+        f"notebooks.execute(read_project(Path({str(tmp_path)!r})), Path({str(lab.path)!r}), print)"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(notebooks.__file__).parents[2])}
     subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)

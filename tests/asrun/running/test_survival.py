@@ -1,7 +1,7 @@
 """Killed, cut short, full, twice at once, forbidden to run: records and sites are whole, and each mistake is named.
 
-`ASRUN_KILLS=200 pytest tests/asrun/running/test_survival.py -k killed` kills as many commands as that, half of them runs
-and half of them builds, and half as many adoptions; a few of each are killed otherwise.
+`ASRUN_KILLS=200 pytest tests/asrun/running/test_survival.py -k killed` kills as many commands as that, half of them
+runs and half of them builds, and half as many adoptions; a few of each are killed otherwise.
 """
 
 from __future__ import annotations

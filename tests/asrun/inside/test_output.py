@@ -230,3 +230,12 @@ def test_what_the_docs_promise_of_plain_python_is_so(site):
     # And what is told when a run dies is what can be typed.
     project.edit("src/helper.py", "return", "import os; os._exit(3); return")
     assert "see it happen: PYTHONPATH=src python snippets/answer.py" in project.run("run", "answer").err
+
+
+def test_the_memory_that_a_run_took_is_its_own_and_not_that_of_whoever_started_it(site):
+    held = bytearray(400 * 2**20)
+    held[:: 2**12] = b"x" * len(held[:: 2**12])
+    project = site({"snippets/answer.py": ANSWER})
+    assert project.run("run", "answer").code == 0
+    assert project.record("answer")["provenance"]["peak_memory_mb"] < 300
+    del held

@@ -195,7 +195,7 @@ def test_an_adoption_that_is_killed_leaves_the_old_record_or_the_new_one(tmp_pat
 
 _CHANGING = re.compile(
     rb'("(when|seconds|peak_memory_mb|seal)": [^\n]*)|(<dt>Run</dt>\s*<dd>[^\n]*)|(Build Date UTC[^\n]*)'
-    rb"|\d[\d.,]* (s|MB)\b"
+    rb"|\d(?:[\d.,]|\xe2\x80\xaf)* (s|MB)\b"
 )
 
 

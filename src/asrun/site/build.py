@@ -10,20 +10,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from asrun.freshness import conditions
-from asrun.publishing import place, swap
-from asrun.running import notebooks, rescue, snippets as runner
-from asrun.site import rendering
-from asrun.pages.context import Context
-from asrun.errors import AsrunError, Problems
-from asrun.freshness.reach import Sources
-from asrun.running.interruption import finished_runs_first
-from asrun.freshness.key import sources
-from asrun.model import Condition, Record, RunName, Snippet, State, Where
 from asrun.checks.reading import Read, read_all
-from asrun.project import Project
+from asrun.errors import AsrunError, Problems
+from asrun.freshness import conditions
+from asrun.freshness.key import sources
+from asrun.freshness.reach import Sources
 from asrun.freshness.snippet import survey
+from asrun.model import Condition, Record, RunName, Snippet, State, Where
+from asrun.pages.context import Context
+from asrun.project import Project
+from asrun.publishing import place, swap
 from asrun.records.store import Store
+from asrun.running import notebooks, rescue
+from asrun.running import snippets as runner
+from asrun.running.interruption import finished_runs_first
+from asrun.site import rendering
 
 __all__ = ["Telling", "bring_up_to_date", "build", "check", "draw", "make_record", "prepare", "serve", "serve_folder"]
 

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from asrun.publishing import place
-from asrun.pages.context import Context
-from asrun.errors import AsrunError, Problems
-from asrun.pages.markdown import make_markdown
-from asrun.model import Where
 from asrun.checks.reading import Read
+from asrun.errors import AsrunError, Problems
+from asrun.model import Where
+from asrun.pages.context import Context
+from asrun.pages.markdown import make_markdown
 from asrun.project import Project
+from asrun.publishing import place
 
 __all__ = ["load", "read_by", "render"]
 

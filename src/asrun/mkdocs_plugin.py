@@ -158,7 +158,9 @@ class AsrunPlugin(BasePlugin):
         for path in self.project.decks:
             target = f"slides/{path.stem}/index.html"
             try:
-                rendered = self._render_deck(path, bool(config.use_directory_urls))
+                rendered = of_project.render(
+                    path, self.context, strict=False, directory_urls=bool(config.use_directory_urls)
+                )
             except AsrunError as error:
                 error.where = error.where or Where(self.project.relative(path))
                 self.problems.append(error)
@@ -175,13 +177,6 @@ class AsrunPlugin(BasePlugin):
                     files.append(File.generated(config, f"slides/{path.stem}/{name}", content=b"%PDF"))
         self._publish_notebooks(files)
         return files
-
-    def _render_deck(self, path: Path, directory_urls: bool) -> of_project.Rendered:
-        try:
-            return of_project.render(path, self.context, strict=False, directory_urls=directory_urls)
-        except (OSError, UnicodeDecodeError) as error:
-            where = Where(self.project.relative(path))
-            raise AsrunError(f"this deck cannot be read ({error})", where=where, remedy="save it as UTF-8") from error
 
     def _publish_notebooks(self, files: Files) -> None:
         """Let the pages of notebooks be made of their executed copies."""

@@ -14,7 +14,7 @@ from asrun.checks.reproduction import Verdict
 from asrun.commands.console import escape, out, progress
 from asrun.errors import AsrunError, Exit
 from asrun.freshness import conditions
-from asrun.freshness.snippet import by_preference, cheapest_scale, find_snippet, list_snippets
+from asrun.freshness.snippet import by_preference, choose_scale, find_snippet, list_snippets
 from asrun.model import Record, RunName, Snippet
 from asrun.pages.context import Context
 from asrun.project import Project, find_project
@@ -80,9 +80,7 @@ def reproduce(names: tuple[str, ...], scale: str | None, device: str | None, rep
 
 def _run(snippet: Snippet, scale: str | None, device: str | None, store: Store, project: Project) -> RunName:
     """Decide which run is done again."""
-    scale = scale or cheapest_scale(snippet, project)
-    if scale not in snippet.scales:
-        raise AsrunError(f"{snippet.name} has no scale {scale}", remedy=f"its SCALES are: {', '.join(snippet.scales)}")
+    scale = choose_scale(snippet, scale, project)
     recorded = [each for each in project.devices if store.get(RunName(snippet.name, scale, each))]
     # A record that there is says more than a GPU that there is.
     wanted = device or (recorded[0] if len(recorded) == 1 else None)

@@ -13,7 +13,7 @@ import click
 from asrun.commands.console import cost, err, escape, out, progress
 from asrun.errors import AsrunError, Problems
 from asrun.freshness import conditions
-from asrun.freshness.snippet import cheapest_scale, find_snippet, survey
+from asrun.freshness.snippet import choose_scale, find_snippet, survey
 from asrun.model import Record, RunName, Snippet, State
 from asrun.project import Project, find_project
 from asrun.records.store import Store
@@ -126,7 +126,7 @@ def _run_there(
     runs, jobs = [], []
     with connect(address) as there, progress() as tell:
         for snippet in snippets:
-            wanted = _scale(snippet, scale, project)
+            wanted = choose_scale(snippet, scale, project)
             name = RunName(snippet.name, wanted, there.choose_device(snippet, device))
             runs.append(name)
             if not rerun and conditions.run_condition(project, snippet, name, store).state is State.FRESH:
@@ -144,18 +144,11 @@ def _run_there(
     return runs
 
 
-def _scale(snippet: Snippet, wanted: str | None, project: Project) -> str:
-    scale = wanted or cheapest_scale(snippet, project)
-    if scale not in snippet.scales:
-        raise AsrunError(f"{snippet.name} has no scale {scale}", remedy=f"its SCALES are: {', '.join(snippet.scales)}")
-    return scale
-
-
 def _chosen(
     snippet: Snippet, scale: str | None, device: str | None, project: Project, store: Store
 ) -> tuple[Snippet, RunName]:
     """Decide at which scale and on which device a snippet is run."""
-    scale = _scale(snippet, scale, project)
+    scale = choose_scale(snippet, scale, project)
     records = {each: store.get(RunName(snippet.name, scale, each)) for each in project.devices}
     took = {each: record.provenance.seconds for each, record in records.items() if record}
     return snippet, RunName(snippet.name, scale, runner.choose_device(snippet, device, took))

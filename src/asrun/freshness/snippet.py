@@ -18,7 +18,8 @@ from asrun.model import Snippet, Where
 from asrun.project import Project
 
 __all__ = [
-    "Survey", "by_preference", "cheapest_scale", "find_snippet", "is_snippet", "list_snippets", "section", "survey",
+    "Survey", "by_preference", "cheapest_scale", "choose_scale", "find_snippet", "is_snippet", "list_snippets",
+    "section", "survey",
 ]  # fmt: skip
 
 _SECTION = re.compile(r"^(?P<indent>[ \t]*)#\s*section:\s*(?P<name>[\w-]+)\s*$")
@@ -274,6 +275,18 @@ def cheapest_scale(snippet: Snippet, project: Project) -> str:
     """
     listed = [scale for scale in project.scales if scale in snippet.scales]
     return listed[-1] if listed else next(iter(snippet.scales))
+
+
+def choose_scale(snippet: Snippet, wanted: str | None, project: Project) -> str:
+    """Return the scale that was asked for, or the cheapest.
+
+    Raises:
+        AsrunError: when the snippet has no such scale.
+    """
+    scale = wanted or cheapest_scale(snippet, project)
+    if scale not in snippet.scales:
+        raise AsrunError(f"{snippet.name} has no scale {scale}", remedy=f"its SCALES are: {', '.join(snippet.scales)}")
+    return scale
 
 
 def _literal(tree: ast.Module, name: str, shown: str) -> Any:

@@ -56,7 +56,7 @@ _ARITHMETIC = re.compile(
     r"|[\d.(][\d.\s()\u202f+*/·×÷−–-]*+"
 )
 _HEADING = re.compile(r"\s{0,3}(?:#{1,6}\s|---+\s*$|--+\s*$)")
-_CLAIM = re.compile(r"[ \t>]*/{3,}[ \t]*(?:claim|table|widget)\b")
+_CLAIM = re.compile(r"[ \t>]*/{3,}[ \t]*(?:claim|table)\b")
 _HEADER = re.compile(r"[ \t>]*/{3,}[ \t]*(?P<name>\w+)[ \t]*\|?")
 _ASKING = frozenset({"quiz", "exercise"})
 _END = re.compile(r"[ \t>]*/{3,}[ \t]*$")

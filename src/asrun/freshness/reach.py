@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from asrun.freshness.definitions import Definition, Import, Module, read_module
+from asrun.freshness.module_code import ModuleCode, read_code
 from asrun.model import Digests
 
 __all__ = ["EVERYTHING", "Observed", "PassedBy", "Reading", "Sources", "compare", "file_digest", "merge", "reach"]
@@ -161,6 +162,7 @@ class Sources:
         self.find = functools.cache(self._find)
         self.is_folder = functools.cache(self._is_folder)
         self.module = functools.cache(self._module)
+        self.code = functools.cache(self._code)
         self.package = functools.cache(self._package)
         self.shown = functools.cache(self._shown)
 
@@ -169,6 +171,9 @@ class Sources:
 
     def _module(self, path: Path) -> Module:
         return read_module(path.read_bytes(), self.shown(path), self._dotted(path), path.name == "__init__.py")
+
+    def _code(self, path: Path) -> ModuleCode:
+        return read_code(path.read_bytes(), self.shown(path), self._dotted(path), path.name == "__init__.py")
 
     def _package(self, path: Path) -> Path | None:
         """Return the `__init__.py` that is imported before a module."""

@@ -48,6 +48,8 @@ class _Loaded:
     code: ModuleCode
     counted: set[str] = field(default_factory=set)
     """Labels of the units whose bodies count."""
+    bare: set[str] = field(default_factory=set)
+    """Names that stand alone in what counts of it."""
 
 
 class _Run:
@@ -61,7 +63,7 @@ class _Run:
             if not path.is_file():
                 continue
             code = sources.code(path)
-            self.modules[path] = _Loaded(code)
+            self.modules[path] = _Loaded(code, bare=set(code.mentions.bare))
             self.all.add(code.mentions)
         for path, loaded in self.modules.items():
             labels = ran[path]
@@ -75,12 +77,13 @@ class _Run:
             if label not in loaded.counted:
                 loaded.counted.add(label)
                 self.all.add(loaded.code.units[label].mentions)
+                loaded.bare |= loaded.code.units[label].mentions.bare
 
     def _round(self, stems: Set[str]) -> bool:
         """Take what is used as an object; say whether anything was taken that was not before."""
         before = sum(len(loaded.counted) for loaded in self.modules.values())
         for loaded in self.modules.values():
-            if any(loaded.code.imported_names.get(name) in stems for name in self.all.objects):
+            if any(loaded.code.imported_names.get(name) in stems for name in loaded.bare):
                 # A module that is handed around: whoever has it looks up in it what they like.
                 self.all.computes = self.all.hands_on = True
             self._count(
@@ -94,7 +97,7 @@ class _Run:
         return sum(len(loaded.counted) for loaded in self.modules.values()) > before
 
     def _may_matter(self, unit: Unit) -> bool:
-        """Whether somebody may look at the body of a function that was not called: it is handed to them as an object."""
+        """Whether somebody may look into a function that was not called: it is handed to them as an object."""
         method = "." in unit.label.rpartition("<locals>.")[2]
         found = self.all.hands_on if method else self.all.computes
         return unit.handed_over or unit.name in self.all.objects or found

@@ -34,6 +34,8 @@ class Mentions:
     """Every name, attribute and word in a text: what is in none of them cannot be meant without a computation."""
     objects: set[str] = field(default_factory=set)
     """Names and attributes that are mentioned in another way than to be called."""
+    bare: set[str] = field(default_factory=set)
+    """Those of them that stand alone: neither called nor asked for an attribute."""
     imports: set[str] = field(default_factory=set)
     """Modules that it imports, and names that it imports from them, which may be modules: `a.b`."""
     computes: bool = False
@@ -45,6 +47,7 @@ class Mentions:
     def add(self, other: Mentions) -> None:
         self.names |= other.names
         self.objects |= other.objects
+        self.bare |= other.bare
         self.imports |= other.imports
         self.computes |= other.computes
         self.hands_on |= other.hands_on
@@ -164,9 +167,7 @@ class _Reader:
         while label in self.units:
             number += 1
             label = f"{qualified} ({number})"
-        mentions = Mentions()
-        for child in ast.iter_child_nodes(node):
-            mentions.add(self.mentions(child))
+        mentions = self.mentions(*ast.iter_child_nodes(node))
         decorators = [_last(each) for each in node.decorator_list]
         line = min([node.lineno, *(each.lineno for each in node.decorator_list)])
         self.units[label] = Unit(
@@ -175,23 +176,34 @@ class _Reader:
         for statement in node.body:
             self.functions(statement, label, f"{qualified}.<locals>.")
 
-    def mentions(self, node: ast.AST) -> Mentions:
+    def mentions(self, *nodes: ast.AST) -> Mentions:
         """Collect what a piece of code mentions; of functions in it, what their headers do."""
         found = Mentions()
+        parts = [each for node in nodes for each in _walk(node)]
         called: set[int] = set()
-        passing = _only_called(node)
-        for each in _walk(node):
+        bases: set[int] = set()
+        passing = _only_called(parts)
+        own = {each.arg for each in parts if isinstance(each, ast.arg)}
+        own |= {each.id for each in parts if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+        for each in parts:
             if isinstance(each, ast.Call):
                 called.add(id(each.func))
                 self._look_up(each, found, id(each) in passing)
+                if _last(each.func) in ("getattr", "hasattr") and id(each) in passing and each.args:
+                    # Of a module, too, this leads to functions that are called, and to nothing else.
+                    bases.add(id(each.args[0]))
                 if _last(each.func) in ("vars", "dir") and not each.args:
                     found.computes = True
+            elif isinstance(each, ast.Attribute):
+                bases.add(id(each.value))
             name = each.id if isinstance(each, ast.Name) else each.attr if isinstance(each, ast.Attribute) else ""
             if name:
                 found.names.add(name)
                 if id(each) not in called and isinstance(each.ctx, ast.Load):  # type: ignore[attr-defined]
                     found.objects.add(name)
-                if _leads_anywhere(each):
+                    if id(each) not in bases and isinstance(each, ast.Name):
+                        found.bare.add(name)
+                if _leads_anywhere(each) and name not in own:
                     found.computes = found.hands_on = True
                 if name in _ATTRIBUTES:
                     found.hands_on = True
@@ -282,12 +294,12 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
                 yield from _walk(child)
 
 
-def _only_called(node: ast.AST) -> set[int]:
+def _only_called(parts: list[ast.AST]) -> set[int]:
     """Return the calls whose result is called and nothing else: `getattr(m, n)(x)`, `f = getattr(m, n)`, `f(x)`."""
     found: set[int] = set()
     kept: dict[str, list[int]] = {}
     functions: set[int] = set()
-    for each in _walk(node):
+    for each in parts:
         if isinstance(each, ast.Call):
             functions.add(id(each.func))
             if isinstance(each.func, ast.Call):
@@ -296,7 +308,7 @@ def _only_called(node: ast.AST) -> set[int]:
             for target in each.targets:
                 if isinstance(target, ast.Name):
                     kept.setdefault(target.id, []).append(id(each.value))
-    for each in _walk(node):
+    for each in parts:
         if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load) and id(each) not in functions:
             kept.pop(each.id, None)
     return found.union(*kept.values())

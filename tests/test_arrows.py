@@ -16,7 +16,7 @@ SRC = ROOT / "src"
 
 EDGES = {"asrun.mkdocs_plugin", "asrun.cli", "asrun.commands", "asrun.pytest_plugin"}
 
-TOP = {"asrun", "asrun.model", "asrun.errors", "asrun.own", "asrun.settings", "asrun.project"}
+TOP = {"asrun", "asrun.model", "asrun.errors", "asrun.own", "asrun.settings", "asrun.project", "asrun.machine"}
 """The words that all rooms share; they stand in no room."""
 
 MAY_IMPORT = {
@@ -27,7 +27,9 @@ MAY_IMPORT = {
     "inside": {"values", "records"},
     "running": {"values", "records", "freshness", "inside"},
     "publishing": {"records"},
-    "remote": {"records", "freshness", "inside", "running", "publishing"},
+    "remote": {"records", "freshness", "running", "publishing"},
+    "executors": {"values", "records", "freshness", "running"},
+    "ray_cluster": {"records", "freshness", "inside", "running", "remote", "executors"},
     "pages": {"text", "values", "records", "freshness"},
     "decks": {"text", "pages", "publishing"},
     "checks": {"text", "values", "records", "freshness", "running", "pages", "decks"},

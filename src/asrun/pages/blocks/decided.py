@@ -45,7 +45,7 @@ class DecidedBlock(AsrunBlock):
         """Say how the records came to be that some evaluations rest on."""
         context = self.page.context
         records = [context.store.get(run) for run in sorted(set().union(*map(_runs, found)))]
-        return [provenance(record, context.condition(record), self.page.links) for record in records]
+        return [provenance(record, context.condition(record), self.page.links) for record in records if record]
 
 
 def _runs(found: Evaluation) -> set[RunName]:

@@ -68,6 +68,7 @@ class TableBlock(AsrunBlock):
         context = self.page.context
         for run in sorted(self.cited.records):
             record = context.store.get(run)
+            assert record, "it was cited"
             condition = context.condition(record)
             if (note := stale_note(condition)) is not None:
                 made.append(note)
@@ -129,7 +130,7 @@ class TableBlock(AsrunBlock):
         found = self.value(str(given))
         if not isinstance(found.values, np.ndarray) or found.values.ndim != 1:
             raise AsrunError(f"{given} is not a list of labels", remedy="name a value with one axis, or write a list")
-        return found.values.tolist()
+        return list(found.values.tolist())
 
     def cell(self, text: str, names: Mapping[str, Measure]) -> str:
         expression, _, spec = text.partition("|")

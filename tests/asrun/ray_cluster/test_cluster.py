@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import socket
 import sys
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
-from asrun import parallel
+from asrun.errors import AsrunError
+from asrun.executors.protocol import Job
 from asrun.freshness.snippet import find_snippet
 from asrun.model import RunName, State
-from asrun.parallel import pmap
-from asrun.remote import cluster, worker
-from asrun.remote.cluster import connect, run_on
+from asrun.ray_cluster.executor import Cluster, opened, resources
 from asrun.running.snippets import redraw, run_snippet
 from asrun.testing import ANSWER, COIN, raised
 from machine import alive, eventually
@@ -179,16 +177,22 @@ def listens(port: int) -> bool:
 
 @pytest.fixture(scope="module")
 def there(nodes):
-    with connect(nodes.client) as connected:
+    with opened(nodes.client) as connected:
         yield connected
 
 
-def jobs(project, *names, device="cpu"):
-    return [(find_snippet(name, project.project), "quick", device) for name in names]
-
-
 def send(there, project, *names, device="cpu", tell=lambda name, text: None, notice=lambda line: None):
-    return run_on(there, project.project, project.store, jobs(project, *names, device=device), tell, notice)
+    """Yield the records that come in; raise what went wrong when all is done."""
+    jobs = [Job(find_snippet(name, project.project), RunName(name, "quick", device)) for name in names]
+    wrong = []
+    with closing(there.run(project.project, project.store, jobs, tell, notice)) as came:
+        for done in came:
+            if isinstance(done.outcome, AsrunError):
+                wrong.append(done.outcome)
+            else:
+                yield done.outcome
+    for error in wrong:
+        raise error
 
 
 def here(project, name):
@@ -367,14 +371,14 @@ def test_whoever_interrupts_keeps_what_is_finished_and_leaves_nothing_running(ti
 @pytest.mark.parametrize("address", ["ray://127.0.0.1:1", "127.0.0.1:1", "127.0.0.1", "ftp://here:5"])
 def test_where_there_is_no_cluster_that_is_told_soon(address):
     begun = time.monotonic()
-    told = raised(connect(address).__enter__)
+    told = raised(opened(address).__enter__)
     assert "ray://HOST:10001" in told and address in told
     assert time.monotonic() - begun < 10
 
 
 def test_a_missing_ray_is_told_with_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    assert 'pip install "asrun[cluster]"' in raised(connect("auto").__enter__)
+    assert 'pip install "asrun[cluster]"' in raised(opened("auto").__enter__)
 
 
 # What a run takes
@@ -390,7 +394,7 @@ def test_two_runs_are_never_on_one_gpu(tiny_project, there):
 def test_a_run_takes_what_its_snippet_needs(tiny_project):
     def needs(text, device="cpu"):
         project = tiny_project({"snippets/answer.py": ANSWER + f"\n\nNEEDS = {text}\n"})
-        return cluster.resources(find_snippet("answer", project.project), RunName("answer", "quick", device))
+        return resources(find_snippet("answer", project.project), RunName("answer", "quick", device))
 
     assert needs("{}") == {"CPU": 1, "GPU": 0}
     assert needs('{"gpu": "preferred"}', "cuda") == {"CPU": 1, "GPU": 1}
@@ -408,38 +412,10 @@ def test_what_no_node_has_is_refused_and_not_waited_for(tiny_project, there):
 def test_the_device_is_chosen_by_what_the_cluster_has(tiny_project, there):
     project = tiny_project({"snippets/answer.py": ANSWER, "snippets/one.py": ON_GPU})
     answer, one = (find_snippet(name, project.project) for name in ("answer", "one"))
-    assert (there.choose_device(answer, None), there.choose_device(one, None)) == ("cpu", "cuda")
-    assert "needs a GPU" in raised(there.choose_device, one, "cpu")
-    none = cluster.Cluster("ray://nowhere:1", ({"CPU": 4.0},))
-    assert "no node of the cluster at ray://nowhere:1 has a GPU" in raised(none.choose_device, one, "cuda")
-
-
-# What is sent
-
-
-def test_records_site_data_and_hidden_files_are_not_sent(tiny_project, tmp_path, monkeypatch):
-    files = ["snippets/answer.py", "snippets/points.csv", "src/lab/net.py", "data/words.txt", "notes.txt"]
-    apart = [
-        "snippets/records/a/b.json",
-        "site/index.html",
-        ".git/config",
-        ".env",
-        "big/x.bin",
-        "src/__pycache__/n.pyc",
-    ]
-    project = tiny_project(dict.fromkeys([*files, *apart, "env/pyvenv.cfg"], "x = 1\n"))
-    project.write("mkdocs.yml", "site_name: T\nplugins:\n  - asrun:\n      data_variables: [LAB_DATA]\n")
-    monkeypatch.setenv("LAB_DATA", str(project.folder / "big"))
-    there = worker.unpack(worker.pack(project.project), tmp_path / "there")
-    found = {path.relative_to(there.root).as_posix() for path in there.root.rglob("*") if path.is_file()}
-    assert found == {*files, "mkdocs.yml"}
-
-
-def test_a_project_that_is_too_large_is_refused_and_says_what_is_large(tiny_project, monkeypatch):
-    monkeypatch.setattr(worker, "LARGEST_PROJECT", 2**20)
-    project = tiny_project({"snippets/answer.py": ANSWER, "heavy/points.csv": "1\n" * 2**20})
-    told = raised(worker.pack, project.project)
-    assert "2 MiB" in told and "heavy (2 MiB)" in told and "data_variables" in told
+    assert (there.choose_device(answer, None, {}), there.choose_device(one, None, {})) == ("cpu", "cuda")
+    assert "needs a GPU" in raised(there.choose_device, one, "cpu", {})
+    none = Cluster("ray://nowhere:1", ({"CPU": 4.0},))
+    assert "no node of the cluster at ray://nowhere:1 has a GPU" in raised(none.choose_device, one, "cuda", {})
 
 
 # A run that splits its own work
@@ -469,47 +445,13 @@ def test_runs_that_hold_every_core_do_their_items_themselves(splits, there, tmp_
     assert all(same(record, here(splits, name)) for name, record in made.items())
 
 
-def test_pmap_is_a_loop_in_several_processes():
-    assert pmap(math.sqrt, [4, 9, 16]) == [2, 3, 4]
-    assert pmap(math.sqrt, [4]) == [2]
-    assert pmap(math.sqrt, []) == []
-    with pytest.raises(ValueError, match="'x'"):
-        pmap(int, ["1", "x", "2", "y"])
-
-
-@pytest.mark.parametrize("cores", [1, 3])
-def test_pmap_gives_the_same_however_many_cores_there_are(monkeypatch, cores):
-    monkeypatch.setattr(parallel, "_cores", lambda: cores)
-    threads = pmap(os.getenv, ["OMP_NUM_THREADS", "NOBODY_SET_THIS"])
-    assert threads == [os.environ.get("OMP_NUM_THREADS") if cores == 1 else "1", None]
-    with pytest.raises(ValueError, match="'x'"):
-        pmap(int, ["1", "x", "2", "y"])
-
-
-def test_pmap_says_what_it_cannot_do(monkeypatch):
-    monkeypatch.setattr(parallel, "_cores", lambda: 2)
-    assert "no lambda" in raised(pmap, lambda item: item, [1, 2])
-    assert "a part of one" in raised(lambda: pmap(int, ["1"], gpus=2))
-    assert "ended with exit code 7 while it computed item" in raised(pmap, os._exit, [7, 7])
-
-
-def test_items_take_turns_on_the_gpus_there_are(monkeypatch):
-    monkeypatch.setattr(parallel, "_cores", lambda: 2)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    name = "CUDA_VISIBLE_DEVICES"
-    assert set(pmap(os.getenv, [name] * 4, gpus=1)) <= {"3", "5"}
-    assert set(pmap(os.getenv, [name] * 4)) == {""}
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    assert pmap(os.getenv, [name] * 2, gpus=1) == ["3", "3"]
-
-
 def test_a_node_can_be_connected_to_by_its_own_address(nodes, tiny_project):
     """Last: it takes the place of the connection that the other tests share."""
     import ray
 
     ray.shutdown()
     project = tiny_project({"snippets/answer.py": ANSWER})
-    with connect(nodes.address) as there:
+    with opened(nodes.address) as there:
         assert [record.values for record in send(there, project, "answer")] == [{"answer": 42}]
     assert not ray.is_initialized()
     assert State.FRESH in project.run("status").out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 
 import pytest
@@ -106,7 +105,12 @@ def test_data_that_is_not_there_is_told_with_the_host(tiny_project, monkeypatch,
     source = '"""How much?"""\nimport os\nSCALES = {"quick": {}}\ndef run():\n' + body
     project = tiny_project({"mkdocs.yml": settings, "snippets/data.py": source})
     monkeypatch.setenv("LAB_DATA", str(tmp_path))
-    told = raised(there, project, "data", lambda: monkeypatch.delenv("LAB_DATA"))
+    with sent(project.project) as travelling:
+        asked = travelling.request(run("data"))
+        with monkeypatch.context() as elsewhere:
+            elsewhere.delenv("LAB_DATA")
+            reply = work(asked, travelling.packed, silent)
+        told = raised(travelling.receive, run("data"), reply, project.store)
     assert "snippets/data.py:5: data (quick, cpu) raised: KeyError: 'LAB_DATA'" in told
     assert f"it ran on {socket.gethostname()}" in told and "LAB_DATA is not set" in told
 

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "running": {"values", "records", "freshness", "inside"},
     "publishing": {"records"},
     "remote": {"records", "freshness", "running", "publishing"},
-    "executors": {"values", "records", "freshness", "running"},
+    "executors": {"values", "records", "running"},
     "ray_cluster": {"records", "freshness", "inside", "running", "remote", "executors"},
     "pages": {"text", "values", "records", "freshness"},
     "decks": {"text", "pages", "publishing"},

@@ -55,7 +55,7 @@ __all__ = ["run"]
     "--on",
     metavar="ADDRESS",
     help="Run elsewhere: on a Ray cluster, ray://HOST:10001 from anywhere, HOST:6379 or auto on one of its nodes; or "
-    "at what another package offers.",
+    "at SCHEME://…, where a package offers that.",
 )
 def run(
     names: tuple[str, ...],

@@ -42,7 +42,15 @@ _LARGEST_REPLY = 2 * bundle.LARGEST_BUNDLE
 
 @dataclass(frozen=True)
 class Sent:
-    """A project as it was sent: what comes back is compared with that, whatever is edited meanwhile."""
+    """A project as it was sent: what comes back is compared with that, whatever is edited meanwhile.
+
+    Arguments:
+        project: A copy of it, as it was sent.
+        here: The project itself.
+        packed: What travels.
+        commit: Of which checkout it is.
+        folder: Where there is room for what comes back.
+    """
 
     project: Project
     here: Project
@@ -70,7 +78,7 @@ class Sent:
             AsrunError: what went wrong there; or that this is no record of the code that was sent.
         """
         reply = _read(run, raw)
-        error = _error_of(self, run, reply)
+        error = _error_of(self.here, run, reply)
         if not isinstance(reply.get("bundle"), str):
             error = error or AsrunError(f"{run} came back without a record", remedy=SAME)
             tried = conditions.attempted(self.project, find_snippet(run.snippet, self.project), run)
@@ -133,7 +141,7 @@ def _no_record(run: RunName, error: Exception) -> AsrunError:
     return AsrunError(f"{run} came back as something that is no record ({error})", remedy=SAME)
 
 
-def _error_of(sent: Sent, run: RunName, reply: dict[str, Any]) -> AsrunError | None:
+def _error_of(here: Project, run: RunName, reply: dict[str, Any]) -> AsrunError | None:
     """Return the error that came back, and keep its log."""
     error = reply.get("error")
     if not isinstance(error, dict):
@@ -141,7 +149,7 @@ def _error_of(sent: Sent, run: RunName, reply: dict[str, Any]) -> AsrunError | N
     where = error["where"] if isinstance(error.get("where"), dict) else {}
     path, line = where.get("path"), where.get("line")
     if isinstance(error.get("log"), str):
-        log = sent.here.cache / "logs" / f"{run.snippet}-{run.scale}-{run.device}.txt"
+        log = here.cache / "logs" / f"{run.snippet}-{run.scale}-{run.device}.txt"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(error["log"], "utf-8", "backslashreplace")
     return AsrunError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from asrun.errors import AsrunError
-from asrun.executors.protocol import Done, Job, Notice
+from asrun.executors.protocol import Done, Executor, Job, Notice
 from asrun.model import Record, Snippet
 from asrun.project import Project
 from asrun.records.store import Store
@@ -21,7 +21,7 @@ __all__ = ["ThisMachine", "each"]
 
 
 @dataclass(frozen=True)
-class ThisMachine:
+class ThisMachine(Executor):
     """This machine as a place where runs are done.
 
     Arguments:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asrun.errors import AsrunError
-from asrun.executors.protocol import Done, Job, Notice
+from asrun.executors.protocol import Done, Executor, Job, Notice
 from asrun.freshness import needs
 from asrun.model import RunName, Snippet, Where
 from asrun.project import Project
@@ -55,7 +55,7 @@ def _nodes(ray: Any) -> tuple[dict[str, float], ...]:
 
 
 @dataclass(frozen=True)
-class Cluster:
+class Cluster(Executor):
     """A Ray cluster that this process is connected to: a place where runs are done.
 
     Arguments:

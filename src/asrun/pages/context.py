@@ -10,8 +10,8 @@ from typing import Any
 from asrun.errors import AsrunError, Exit, did_you_mean
 from asrun.freshness.conditions import drawing_condition, record_condition, without_snippet
 from asrun.freshness.key import sources
-from asrun.freshness.reach import Sources
 from asrun.freshness.snippet import Survey, by_preference, survey
+from asrun.freshness.sources import Sources
 from asrun.model import Condition, Figure, Record, RunName, Snippet, State, Where
 from asrun.pages.literature import Literature
 from asrun.project import Project
@@ -52,10 +52,10 @@ class Context:
     pdf = False
     """Whether the site that is built has its decks as PDF too."""
 
-    @cached_property
+    @property
     def surveyed(self) -> Survey:
         """Every snippet that can be read, and what is wrong with the rest."""
-        return survey(self.project)
+        return survey(self.project, self.sources)
 
     @property
     def snippets(self) -> dict[str, Snippet]:

@@ -12,7 +12,8 @@ from pygments.lexers import PythonLexer
 from pymdownx.blocks.block import type_boolean, type_string
 
 from asrun.errors import AsrunError
-from asrun.freshness import snippet as snippets
+from asrun.freshness import excerpt
+from asrun.freshness.snippet import find_snippet
 from asrun.pages.blocks.base import AsrunBlock
 from asrun.pages.elements import element
 
@@ -41,11 +42,11 @@ class SnippetBlock(AsrunBlock):
     def begin(self, made: etree.Element) -> None:
         self.require_argument("name")
         project = self.page.context.project
-        found = snippets.find_snippet(self.text, project)
+        found = find_snippet(self.text, project)
         shown = project.relative(found.path)
-        code, line = snippets.whole(found), 1
+        code, line = excerpt.whole(found), 1
         if self.options["section"]:
-            code, line = snippets.section(found, self.options["section"], shown)
+            code, line = excerpt.section(found, self.options["section"], shown)
         lit = _lines(self.options["highlight"], code.count("\n") + 1, shown)
         made.set("class", "asrun-snippet highlight")
         link = element("a", shown, href=self.page.links.to(f"snippets/{found.path.name}"))

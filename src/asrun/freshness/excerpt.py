@@ -4,15 +4,41 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import dataclass
 
 from asrun.errors import AsrunError, did_you_mean
 from asrun.freshness.definitions import parse
 from asrun.model import Snippet, Where
+from asrun.project import Project
 
-__all__ = ["section", "whole"]
+__all__ = ["Excerpt", "excerpt", "section", "whole"]
 
 _SECTION = re.compile(r"^(?P<indent>[ \t]*)#\s*section:\s*(?P<name>[\w-]+)\s*$")
 _SECTION_END = re.compile(r"^[ \t]*#\s*end section\s*$")
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """What a reader sees of a snippet."""
+
+    file: str
+    """The name of its file."""
+    path: str
+    """Where that is in the project."""
+    code: str
+    line: int
+    """The number of the first line in the file."""
+
+
+def excerpt(snippet: Snippet, part: str, project: Project) -> Excerpt:
+    """Cut a section out of a snippet; all of it where none is named.
+
+    Raises:
+        AsrunError: when it has no such section.
+    """
+    shown = project.relative(snippet.path)
+    code, line = section(snippet, part, shown) if part else (whole(snippet), 1)
+    return Excerpt(snippet.path.name, shown, code, line)
 
 
 def section(snippet: Snippet, name: str, shown: str, where: Where | None = None) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""What a page asks of its project, noted: what was made of the answers can be kept for as long as these are the same."""
+"""What a page asks of its project, noted: what was made of the answers can be kept while these are the same."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ GENERATED_PAGES = {
 FONTS = ("inter-latin.woff2", "jetbrains-mono-latin.woff2")
 
 
-class AsrunPlugin(BasePlugin):
+class AsrunPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # its options are those of asrun.project
     """Connects MkDocs to asrun.
 
     While previewing (`mkdocs serve`), stale records are shown and marked, and problems are shown on the page; a build

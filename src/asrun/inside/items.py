@@ -108,7 +108,8 @@ def understood(reply: bytes, here: Callable[[str], str] = str) -> tuple[str, Any
     if cuda and torch and not torch.cuda.is_initialized():
         # The device class of a record is that of the run as a whole.
         torch.cuda.init()
-    return pickle.loads(answer)
+    kind, what = pickle.loads(answer)
+    return kind, what
 
 
 def results(outcomes: dict[int, tuple[str, Any]]) -> list[Any]:

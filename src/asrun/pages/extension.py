@@ -38,7 +38,7 @@ from asrun.text.mathml import MathExtension
 __all__ = ["AsrunExtension", "Page", "makeExtension"]
 
 
-class AsrunExtension(BlocksExtension):
+class AsrunExtension(BlocksExtension):  # type: ignore[misc]  # pymdownx has no types
     """Registers the blocks and inlines of asrun.
 
     Options:

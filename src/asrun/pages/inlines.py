@@ -71,7 +71,9 @@ _IN_TAG = re.compile(r"(<[a-zA-Z][^<>]*|\]\([^()\s]*)\Z")
 class ValueInline(_Inline):
     """`{{ snippet.value | format }}`, `{{ published.key }}`."""
 
-    def handleMatch(self, m: re.Match[str], data: str) -> tuple[etree.Element, int, int]:
+    def handleMatch(  # type: ignore[override]  # an InlineProcessor's, and not an old Pattern's
+        self, m: re.Match[str], data: str
+    ) -> tuple[etree.Element, int, int]:
         page = self.extension.page
         page.understood.update(places(m[0]))
         text, spec = (strip_marks(part).strip() for part in m[3].partition(BAR)[::2])
@@ -110,7 +112,9 @@ class ValueInline(_Inline):
 class CitationInline(_Inline):
     """`[@key]`, or `[@one; @two]`."""
 
-    def handleMatch(self, m: re.Match[str], data: str) -> tuple[etree.Element, int, int]:
+    def handleMatch(  # type: ignore[override]  # an InlineProcessor's, and not an old Pattern's
+        self, m: re.Match[str], data: str
+    ) -> tuple[etree.Element, int, int]:
         page = self.extension.page
         page.understood.update(places(m[0]))
         shown = element("span", "(", classes="asrun-citations")

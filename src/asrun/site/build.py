@@ -301,7 +301,7 @@ def serve_folder(
     for path in watched:
         server.watch(str(path))
     try:
-        server.serve(open_in_browser=open_browser)
+        server.serve(open_in_browser=open_browser)  # type: ignore[no-untyped-call]
     finally:
         server.shutdown()
 

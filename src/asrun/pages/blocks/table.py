@@ -127,7 +127,7 @@ class TableBlock(AsrunBlock):
         found = self.value(str(given))
         if not isinstance(found.values, np.ndarray) or found.values.ndim != 1:
             raise AsrunError(f"{given} is not a list of labels", remedy="name a value with one axis, or write a list")
-        return found.values.tolist()
+        return list(found.values.tolist())
 
     def cell(self, text: str, names: Mapping[str, Measure]) -> str:
         expression, _, spec = text.partition("|")

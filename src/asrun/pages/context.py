@@ -253,9 +253,14 @@ class Context(Answering):
             return (pages.index(page) if page in pages else len(pages), deck.path)
 
         return tuple(
-            list_deck(deck, read_lesson(deck.meta.get("lesson"), self.project), has_pdf=self.pdf)
+            list_deck(deck, self.lesson(str(deck.meta.get("lesson") or "")), has_pdf=self.pdf)
             for deck in sorted(found, key=order)
         )
+
+    @question
+    def lesson(self, name: str) -> str:
+        """Return the title of the lesson that a deck names; nothing where it names none, or none that there is."""
+        return read_lesson(name, self.project) if name else ""
 
     @question
     def has_page(self, page: str) -> bool:

@@ -80,16 +80,15 @@ def list_deck(deck: Deck, lesson: str, *, has_pdf: bool) -> ListedDeck:
     )
 
 
-def read_lesson(name: object, project: Project) -> str:
-    """Return the title of the lesson that a deck goes with; nothing where it names none, or none that there is."""
+def read_lesson(name: str, project: Project) -> str:
+    """Return the title of a lesson, `lessons/07`; nothing where there is no such page."""
     path = project.docs / f"{name}.md"
-    if not name or not path.is_file():
+    if not path.is_file():
         return ""
     try:
-        text = read_text(path, str(name))
+        return first_heading(part_page(read_text(path, name), name).text) or name
     except AsrunError:
-        return str(name)
-    return first_heading(part_page(text, str(name)).text) or str(name)
+        return name
 
 
 def not_run(snippets: Iterable[Snippet], recorded: Collection[RunName]) -> Iterator[tuple[str, str]]:

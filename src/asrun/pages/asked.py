@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import hashlib
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
@@ -77,14 +78,15 @@ A = TypeVar("A", bound=Answering)
 def question(method: Callable[Concatenate[A, P], R]) -> Callable[Concatenate[A, P], R]:
     """Make a method a question: it is noted by whom it is asked, and answered once for all.
 
-    Its answer is a value that nobody changes, and its arguments stand without their names.
+    Its answer is a value that nobody changes.
     """
+    parameters = inspect.signature(method)
 
     @functools.wraps(method)
     def ask(self: A, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        if kwargs:
-            raise TypeError(f"{method.__name__} is a question: its arguments stand without their names")
-        return cast(R, self.answer(Question(method.__name__, args), lambda: method(self, *args, **kwargs)))
+        # However it is put, it is the same question.
+        about = parameters.bind(self, *args, **kwargs).args[1:] if kwargs else args
+        return cast(R, self.answer(Question(method.__name__, about), lambda: method(self, *args, **kwargs)))
 
     return ask
 

@@ -303,9 +303,10 @@ def test_where_a_page_would_be_another_an_answer_is_another(project, name):
         assert touched == TOUCHED[name]
 
 
-def test_a_question_has_no_names_for_its_arguments(project):
-    with pytest.raises(TypeError, match="best is a question"):
-        Context(project.project).best(name="coin")
+def test_a_question_is_the_same_however_it_is_put(project):
+    page = Context(project.project).for_page()
+    assert page.best("coin", "quick") is page.best(scale="quick", name="coin")
+    assert [str(each) for each in page.asked] == ["best('coin', 'quick')"]
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from asrun.checks.reading import Read, read_all
 from asrun.errors import AsrunError, Problems
 from asrun.freshness import conditions
 from asrun.freshness.key import sources
-from asrun.freshness.reach import Sources
 from asrun.freshness.snippet import survey
+from asrun.freshness.sources import Sources
 from asrun.model import Condition, RunName, State, Where
 from asrun.pages.context import Context
 from asrun.project import Project
@@ -48,7 +48,8 @@ def bring_up_to_date(
     Raises:
         AsrunError: when a run fails; before anything is run, when something cannot be read: a build fails then.
     """
-    surveyed = survey(project)
+    read = read or sources(project)
+    surveyed = survey(project, read)
     found = conditions.conditions(project, store, read=read)
     broken = [name for name, condition in found.items() if condition.state is State.BROKEN]
     unread = [_why_broken(store, name, found[name]) for name in broken if name.snippet in surveyed.found]

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asrun.freshness.module_code import TOP_LEVEL, Mentions, ModuleCode, Unit
-from asrun.freshness.reach import Sources
+from asrun.freshness.sources import Sources
 from asrun.model import Digests
 
 __all__ = ["IMPORTS", "executed"]

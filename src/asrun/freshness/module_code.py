@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asrun.errors import AsrunError
+from asrun.freshness.definitions import parse
 from asrun.model import Where
 
 __all__ = ["TOP_LEVEL", "Binding", "ModuleCode", "Unit", "read_code"]
@@ -116,7 +117,7 @@ def read_code(source: bytes, shown: str, dotted: str, is_package: bool) -> Modul
         AsrunError: when it is not valid Python.
     """
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
     except (SyntaxError, ValueError, RecursionError) as error:
         what = getattr(error, "msg", None) or str(error)
         raise AsrunError(f"not valid Python: {what}", where=Where(shown, getattr(error, "lineno", None))) from error

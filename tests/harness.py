@@ -27,7 +27,8 @@ from markdown import Markdown
 
 from asrun.cli import main
 from asrun.errors import AsrunError
-from asrun.freshness.key import code, plot_code
+from asrun.freshness.key import code, plot_code, sources
+from asrun.freshness.reach import Entry
 from asrun.freshness.snippet import find_snippet
 from asrun.model import Figure, Provenance, Record, RunName
 from asrun.pages.context import Context
@@ -204,7 +205,7 @@ class Site:
 
     def reach(self, name: str) -> dict[str, dict[str, str]]:
         """Return the digests of all that a snippet's `run` can reach."""
-        return code(self.project, self.folder / "snippets" / f"{name}.py", "run")
+        return code(Entry(self.folder / "snippets" / f"{name}.py", "run"), sources(self.project))
 
     def put(self, name: str, values: dict[str, Any], *, scale: str = "quick", **more: Any) -> Record:
         """Store a record of a snippet as if a run had just returned these values: fresh, and without running it."""

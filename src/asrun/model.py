@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Condition", "Digests", "Provenance", "Record", "RunName", "Snippet", "State", "Where"]
+__all__ = ["Condition", "Digests", "Key", "Provenance", "Record", "RunName", "Snippet", "State", "Where"]
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,30 @@ class Provenance:
     """What to type to do it again."""
 
 
-@dataclass(frozen=True)
-class Record:
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """What decided what a run came to: of a snippet, or of a notebook."""
+
+    code: dict[str, Digests]
+    """Digest of every definition that decides the values, by file."""
+    files: Digests
+    """Digest of every data file that the run opened."""
+    environment: Digests = field(default_factory=dict)
+    """Digest of every environment variable that the project's own code read."""
+    passed_by: dict[str, list[str]] = field(default_factory=dict)
+    """Functions that the code mentions and the run never called, by file; `*` for all that a file defines."""
+    not_imported: list[str] = field(default_factory=list)
+    """Files that the code mentions and the run never imported."""
+    reached_otherwise: dict[str, list[str]] = field(default_factory=dict)
+    """Functions that the run called though no name leads there, by file."""
+
+    def parts(self) -> dict[str, Any]:
+        """Return its parts by name, as files have them."""
+        return {part.name: getattr(self, part.name) for part in fields(Key)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(Key):
     """What a snippet produced at one scale on one device class, and what decided it."""
 
     run: RunName
@@ -106,21 +128,9 @@ class Record:
     output: str
     """What it printed."""
     figures: dict[str, Figure]
-    code: dict[str, Digests]
-    """Digest of every definition that decides the values, by file."""
-    files: Digests
-    """Digest of every data file that the run opened."""
     plot_code: dict[str, Digests]
     plot_files: Digests
     provenance: Provenance
-    environment: Digests = field(default_factory=dict)
-    """Digest of every environment variable that the project's own code read."""
-    passed_by: dict[str, list[str]] = field(default_factory=dict)
-    """Functions that the code mentions and the run never called, by file; `*` for all that a file defines."""
-    not_imported: list[str] = field(default_factory=list)
-    """Files that the code mentions and the run never imported."""
-    reached_otherwise: dict[str, list[str]] = field(default_factory=dict)
-    """Functions that the run called though no name leads there, by file."""
     remarks: tuple[str, ...] = ()
     """What whoever reads the record should know of the run: warnings, what was cut short, what was left behind."""
     apart: frozenset[str] | None = None

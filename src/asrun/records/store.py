@@ -30,7 +30,7 @@ from asrun.model import Figure, Provenance, Record, RunName, Where
 from asrun.project import Project
 from asrun.records import apart, codec
 from asrun.records.drawing import check_drawing, id_prefix
-from asrun.records.schema import SCHEMA
+from asrun.records.schema import KEY, SCHEMA
 from asrun.records.schema import read as read_document
 
 __all__ = ["DESCRIPTION", "Store", "read_file", "write_whole"]
@@ -205,16 +205,7 @@ class Store:
             "output": record.output.split("\n") if record.output else [],
             "output_seal": codec.seal(record.output, {}),
             "figures": figures,
-            "key": {
-                "code": record.code,
-                "files": record.files,
-                "environment": record.environment,
-                "passed_by": record.passed_by,
-                "not_imported": record.not_imported,
-                "reached_otherwise": record.reached_otherwise,
-                "plot_code": record.plot_code,
-                "plot_files": record.plot_files,
-            },
+            "key": record.parts() | {"plot_code": record.plot_code, "plot_files": record.plot_files},
             "provenance": asdict(record.provenance),
         }
         if record.remarks:
@@ -289,12 +280,7 @@ class Store:
             values=codec.decode(values, arrays, large),
             output=output,
             figures=figures,
-            code=key["code"],
-            files=key["files"],
-            environment=key.get("environment", {}),
-            passed_by=key.get("passed_by", {}),
-            not_imported=key.get("not_imported", []),
-            reached_otherwise=key.get("reached_otherwise", {}),
+            **{part: key[part] for part in KEY if part in key},
             plot_code=key["plot_code"],
             plot_files=key["plot_files"],
             provenance=Provenance(**document["provenance"]),

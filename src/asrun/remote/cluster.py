@@ -28,7 +28,7 @@ from typing import Any
 
 from asrun import __version__
 from asrun.errors import AsrunError, Problems
-from asrun.freshness import conditions
+from asrun.freshness import conditions, failures
 from asrun.freshness.snippet import find_snippet
 from asrun.model import Record, RunName, Snippet, Where
 from asrun.project import Project
@@ -110,7 +110,7 @@ def run_on(
                 tell(str(job.run), "")
                 try:
                     record = _understood(sent, job, outcome)
-                    conditions.forget_failure(project, job.run)
+                    failures.forget(project, job.run)
                     store.put(record)
                     if error := _error_of(sent, job, outcome):
                         raise error
@@ -257,7 +257,7 @@ def _understood(sent: _Sent, job: _Job, outcome: dict[str, Any] | AsrunError) ->
     if not isinstance(outcome.get("bundle"), str):
         error = _error_of(sent, job, outcome) or AsrunError(f"{job.run} came back without a record", remedy=_SAME)
         tried = conditions.attempted(sent.project, find_snippet(job.run.snippet, sent.project), job.run)
-        conditions.note_failure(sent.here, job.run, error, tried)
+        failures.note(sent.here, job.run, error, tried)
         raise error
     path, store = sent.folder / f"{job.run.snippet}-{job.run.scale}-{job.run.device}.tar.gz", Store(sent.project)
     try:

@@ -18,8 +18,8 @@ from typing import Any
 
 from asrun.errors import AsrunError
 from asrun.freshness import needs
-from asrun.freshness.key import data_digests, folders, plot_code, unreached, variable_digests
-from asrun.freshness.reach import Observed, PassedBy, Reading, merge
+from asrun.freshness.key import data_digests, key_of_run, plot_code, sources
+from asrun.freshness.reach import Entry, Reading
 from asrun.model import Figure, Provenance, Record, RunName, Snippet, Where
 from asrun.project import Project
 from asrun.records import codec
@@ -173,7 +173,7 @@ def run_snippet(
     """
     run, listener = RunName(snippet.name, scale, device), forgiving(listener)
     # Digests are taken before the run: an edit while it trains must leave the record stale, not wrong.
-    reading = Reading(snippet.path, "run", folders=folders(project), root=project.root)
+    reading = Reading(Entry(snippet.path, "run"), sources(project))
     with _scratch(run) as out, _own_gpu(device, listener):
         request = {"do": "run", "parameters": snippet.scales[scale]}
         allowed = limits(snippet, scale, project, at_once=at_once)
@@ -185,9 +185,6 @@ def run_snippet(
             where=Where(project.relative(snippet.path)),
             remedy='take torch.device("cuda") when torch.cuda.is_available(), and NEEDS = {"gpu": "preferred"}',
         )
-    reached, passed_by = reading.reached(), PassedBy()
-    if report["calls"]:
-        reached, passed_by = reading.observed(_observed(report))
     came_to = [answer, printed, report["remarks"]]
     answer, printed, remarks = hidden(came_to, secrets())
     if [answer, printed, remarks] != came_to:
@@ -199,14 +196,9 @@ def run_snippet(
         values=codec.decode(*answer),
         output=printed,
         figures={},
-        code=merge(reached, unreached(project, reading.entered(), report["modules"])),
-        files=data_digests(project, report),
+        **key_of_run(project, reading, report, device).parts(),
         plot_code={},
         plot_files={},
-        environment=variable_digests(project, report["variables"], device),
-        passed_by=passed_by.functions,
-        not_imported=passed_by.modules,
-        reached_otherwise=passed_by.reached_otherwise,
         remarks=tuple(remarks),
         provenance=Provenance(
             when=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -219,13 +211,6 @@ def run_snippet(
         ),
     )
     return shortened(made, project.output_lines)
-
-
-def _observed(report: dict[str, Any]) -> Observed:
-    watched, called = (
-        {Path(file): set(labels) for file, labels in report["calls"][kind].items()} for kind in ("watched", "called")
-    )
-    return Observed(watched, called, set(map(Path, report["modules"])))
 
 
 def redraw(project: Project, snippet: Snippet, record: Record, listener: Listener) -> Record:

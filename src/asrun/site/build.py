@@ -12,7 +12,7 @@ from pathlib import Path
 
 from asrun.checks.reading import Read, read_all
 from asrun.errors import AsrunError, Problems
-from asrun.freshness import conditions
+from asrun.freshness import conditions, failures
 from asrun.freshness.key import sources
 from asrun.freshness.reach import Sources
 from asrun.freshness.snippet import survey
@@ -47,13 +47,10 @@ def make_record(
             listener = partial(tell, str(run))
             record = runner.run_snippet(project, snippet, scale, device, listener, at_once=at_once)
         except AsrunError as error:
-            # Where not even that can be written, the failure itself is still what is told.
-            with contextlib.suppress(OSError):
-                conditions.note_failure(project, run, error, tried)
+            failures.note(project, run, error, tried)
             raise
         rescue.put(project, store, record)
-        with contextlib.suppress(OSError):
-            conditions.forget_failure(project, run)
+        failures.forget(project, run)
     return draw(project, store, snippet, record, tell)
 
 

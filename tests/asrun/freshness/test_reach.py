@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 import asrun
 from asrun.freshness.definitions import tree_digest
-from asrun.freshness.reach import compare, file_digest, merge, reach
+from asrun.freshness.key import file_digest
+from asrun.freshness.reach import compare, merge, reach
 from asrun.model import RunName
 from harness import Site
 

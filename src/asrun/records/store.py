@@ -28,7 +28,7 @@ import numpy as np
 from asrun.errors import AsrunError
 from asrun.model import Figure, Provenance, Record, RunName, Where
 from asrun.project import Project
-from asrun.records import apart, codec
+from asrun.records import apart, codec, locks
 from asrun.records.drawing import check_drawing, id_prefix
 from asrun.records.schema import KEY, SCHEMA
 from asrun.records.schema import read as read_document
@@ -65,22 +65,9 @@ def write_whole(path: Path, data: bytes) -> None:
 @contextlib.contextmanager
 def alone_in(folder: Path) -> Iterator[bool]:
     """Wait until nobody else writes in a folder, and keep others waiting; say whether that can be had here."""
-    try:
-        import fcntl
-
-        handle = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):  # Windows: two writers at once are left to chance there.
-        yield False
-        return
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            locked = True
-        except OSError:  # Some file systems of networks have no locks.
-            locked = False
-        yield locked
-    finally:
-        os.close(handle)
+    # Where it cannot be had, two writers at once are left to chance.
+    with locks.held(folder, wait=True) as alone:
+        yield bool(alone)
 
 
 class Store:

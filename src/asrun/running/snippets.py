@@ -7,10 +7,11 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,18 +23,13 @@ from asrun.freshness.key import data_digests, key_of_run, plot_code, sources
 from asrun.freshness.reach import Entry, Reading
 from asrun.model import Figure, Provenance, Record, RunName, Snippet, Where
 from asrun.project import Project
-from asrun.records import codec
+from asrun.records import codec, locks
 from asrun.records.printed import shortened
 from asrun.records.raster import replaced
 from asrun.records.secrecy import hidden, secrets
 from asrun.running.follow import forgiving
 from asrun.running.interruption import check
 from asrun.running.process import Limits, Listener, no_room, start, write
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such module, and hardly anybody trains there.
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["choose_device", "commit", "has_gpu", "limits", "redraw", "run_snippet"]
 
@@ -86,7 +82,7 @@ def limits(snippet: Snippet, scale: str, project: Project, *, at_once: int = 1) 
 @contextmanager
 def _own_gpu(device: str, listener: Listener) -> Iterator[None]:
     """Wait until no other run of asrun's is on the GPU: two would slow each other down, or not fit."""
-    if device != "cuda" or fcntl is None:
+    if device == "cpu":
         yield
         return
     try:
@@ -96,31 +92,22 @@ def _own_gpu(device: str, listener: Listener) -> Iterator[None]:
         yield
         return
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if locks.take(lock) is False:
             listener("waits for the GPU, on which another run is going on")
-            _wait_for(lock)
-        except OSError:
-            # Some file systems have no locks.
-            pass
+            while locks.take(lock) is False:
+                # This run may be interrupted, in whichever thread it is.
+                check()
+                time.sleep(0.2)
         yield
     finally:
         os.close(lock)
 
 
-def _wait_for(lock: int) -> None:
-    """Wait until nobody else has a lock, or this run is interrupted, in whichever thread it is."""
-    while True:
-        with suppress(BlockingIOError):
-            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        check()
-        time.sleep(0.2)
-
-
 def _gpu_lock() -> Path:
     """Return the file that one user's runs lock in turn: nobody else can open what another user has made."""
-    return Path(tempfile.gettempdir()) / f"asrun-gpu-{os.getuid()}.lock"
+    # On Windows, each user's temporary files have a folder of their own.
+    name = "asrun-gpu.lock" if sys.platform == "win32" else f"asrun-gpu-{os.getuid()}.lock"
+    return Path(tempfile.gettempdir()) / name
 
 
 @contextmanager

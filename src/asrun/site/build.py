@@ -20,6 +20,7 @@ from asrun.model import Condition, Record, RunName, Snippet, State, Where
 from asrun.pages.context import Context
 from asrun.project import Project
 from asrun.publishing import place, swap
+from asrun.records import locks
 from asrun.records.store import Store
 from asrun.running import notebooks, rescue
 from asrun.running import snippets as runner
@@ -311,15 +312,6 @@ def _only_one(project: Project) -> Iterator[None]:
     except OSError as error:
         raise swap.unwritable(error, _target(project)) from error
     with lock:
-        try:
-            import fcntl
-        except ImportError:  # Windows: two builds at once are left to chance there.
-            yield
-            return
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise AsrunError(
-                "another build of this project is running", remedy="wait for it, then try again"
-            ) from error
+        if locks.take(lock.fileno()) is False:
+            raise AsrunError("another build of this project is running", remedy="wait for it, then try again")
         yield

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from asrun.errors import AsrunError
 from asrun.freshness.key import folders, given_to_all
-from asrun.inside.leftovers import MARK, Started, end
+from asrun.inside.leftovers import KILL, MARK, Started, end
 from asrun.model import RunName, Snippet, Where
 from asrun.project import Project
 from asrun.records.terminal import as_line, as_shown
@@ -37,6 +37,12 @@ GRACE = 2.0
 
 ENDING = 5.0
 """Seconds that Python itself has to end after that, with all that is registered to be done then."""
+
+
+if sys.platform == "win32":
+    _OWN_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    _OWN_GROUP = 0
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,9 @@ def start(
             stderr=subprocess.PIPE,
             cwd=project.root,
             env=environment(run.device, limits.threads, hash_seed) | {MARK: out.name},
+            # Ctrl-C is for asrun, who then ends what it has started.
             start_new_session=True,
+            creationflags=_OWN_GROUP,
         )
     except OSError as error:
         raise AsrunError(
@@ -137,7 +145,8 @@ def no_room(run: RunName, error: OSError) -> AsrunError:
     """Say that a run has no folder for what it and asrun tell each other."""
     return AsrunError(
         f"{run} cannot be run: {error.strerror or error}",
-        remedy="make room for temporary files, or name another folder for them: TMPDIR=/another/folder asrun …",
+        remedy="make room for temporary files, or name another folder for them: "
+        + ("TEMP" if sys.platform == "win32" else "TMPDIR"),
     )
 
 
@@ -256,7 +265,7 @@ def failed(project: Project, snippet: Snippet, run: RunName, code: int, out: Pat
             f"{run} {killed} before it could report{follow.last_lines()}",
             where=where,
             remedy="it may have needed more memory than there is: try a smaller scale"
-            if code == -signal.SIGKILL
+            if code == -KILL
             else f"see it happen: {_by_hand(project, snippet)}",
         )
     # Half of a surrogate pair can be raised, but neither printed nor written.
@@ -280,4 +289,6 @@ def failed(project: Project, snippet: Snippet, run: RunName, code: int, out: Pat
 def _by_hand(project: Project, snippet: Snippet) -> str:
     """Return what to type to run a snippet with plain Python, which looks for modules next to it and no further."""
     sources = os.pathsep.join(project.relative(folder) for folder in project.sources if folder.is_dir())
-    return f"{f'PYTHONPATH={sources} ' if sources else ''}python {project.relative(snippet.path)}"
+    # As PowerShell takes it, or a shell.
+    setting = f"$env:PYTHONPATH='{sources}'; " if sys.platform == "win32" else f"PYTHONPATH={sources} "
+    return f"{setting if sources else ''}python {project.relative(snippet.path)}"

@@ -105,9 +105,11 @@ def _own_gpu(device: str, listener: Listener) -> Iterator[None]:
 
 def _gpu_lock() -> Path:
     """Return the file that one user's runs lock in turn: nobody else can open what another user has made."""
-    # On Windows, each user's temporary files have a folder of their own.
-    name = "asrun-gpu.lock" if sys.platform == "win32" else f"asrun-gpu-{os.getuid()}.lock"
-    return Path(tempfile.gettempdir()) / name
+    folder = Path(tempfile.gettempdir())
+    if sys.platform == "win32":
+        # Each user's temporary files have a folder of their own there.
+        return folder / "asrun-gpu.lock"
+    return folder / f"asrun-gpu-{os.getuid()}.lock"
 
 
 @contextmanager

@@ -7,7 +7,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Condition", "Digests", "Key", "Provenance", "Record", "RunName", "Snippet", "State", "Where"]
+__all__ = ["DEVICES", "Condition", "Digests", "Key", "Provenance", "Record", "RunName", "Snippet", "State", "Where"]
+
+
+DEVICES = ("cuda", "mps", "cpu")
+"""The device classes that a run can be of, the preferred one first: NVIDIA's GPUs, Apple's, and none."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from asrun.errors import AsrunError, did_you_mean
-from asrun.model import Where
+from asrun.model import DEVICES, Where
 from asrun.settings import NAMES, Code, find_settings, read_settings, without_code
 
 __all__ = ["OPTIONS", "Project", "find_project", "named", "project_around", "read_project"]
@@ -23,7 +23,7 @@ OPTIONS: dict[str, Any] = {
     "data_variables": [],
     "harmless_variables": [],
     "scales": ["full", "quick"],
-    "devices": ["cuda", "cpu"],
+    "devices": list(DEVICES),
     "minutes": 20,
     "output_lines": 1000,
     "array_mb": 0.5,

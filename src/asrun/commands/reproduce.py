@@ -15,7 +15,7 @@ from asrun.commands.console import escape, out, progress
 from asrun.errors import AsrunError, Exit
 from asrun.freshness import conditions
 from asrun.freshness.snippet import by_preference, choose_scale, find_snippet, list_snippets
-from asrun.model import Record, RunName, Snippet
+from asrun.model import DEVICES, Record, RunName, Snippet
 from asrun.pages.context import Context
 from asrun.project import Project, find_project
 from asrun.records.store import Store
@@ -30,7 +30,7 @@ __all__ = ["reproduce"]
 @click.option("--scale", help="Which of the snippet's SCALES; by default the cheapest that it has.")
 @click.option(
     "--device",
-    type=click.Choice(["cpu", "cuda"]),
+    type=click.Choice(DEVICES),
     help="Which record, and where to run; by default on a GPU if there is one and the snippet's NEEDS ask for it.",
 )
 @click.option("--repeat", is_flag=True, help="Run each twice instead, and compare every bit: needs no record.")

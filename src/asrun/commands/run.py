@@ -14,7 +14,7 @@ from asrun.commands.console import cost, err, escape, out, progress
 from asrun.errors import AsrunError, Problems
 from asrun.freshness import conditions
 from asrun.freshness.snippet import choose_scale, find_snippet, survey
-from asrun.model import Record, RunName, Snippet, State
+from asrun.model import DEVICES, Record, RunName, Snippet, State
 from asrun.project import Project, find_project
 from asrun.records.store import Store
 from asrun.remote.bundle import check_bundle, pack
@@ -30,8 +30,8 @@ __all__ = ["run"]
 @click.option("--scale", help="Which of the snippet's SCALES; by default the cheapest that it has.")
 @click.option(
     "--device",
-    type=click.Choice(["cpu", "cuda"]),
-    help="Where to run; by default on a GPU if there is one and the snippet's NEEDS ask for it.",
+    type=click.Choice(DEVICES),
+    help="Where to run; by default on an NVIDIA GPU if there is one and the snippet's NEEDS ask for it.",
 )
 @click.option("--rerun", is_flag=True, help="Run even what is fresh.")
 @click.option("--redraw", is_flag=True, help="Only draw the figures anew, from the recorded values.")

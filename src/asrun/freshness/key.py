@@ -167,7 +167,7 @@ SET, NOT_SET = "set", "not set"
 def given_to_all(device: str) -> dict[str, str]:
     """Return the environment variables that every run has, whatever whoever starts it has: they decide nothing.
 
-    All runs draw and hash in the same way, and have GPUs only on cuda.
+    All runs draw and hash in the same way, and have NVIDIA GPUs only on cuda.
     """
     given = {
         "MATPLOTLIBRC": str(ASSETS / "matplotlibrc"),
@@ -176,7 +176,7 @@ def given_to_all(device: str) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
     }
-    return given | {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else given
+    return given if device == "cuda" else given | {"CUDA_VISIBLE_DEVICES": ""}
 
 
 def variable_digest(name: str, value: str | None) -> str:

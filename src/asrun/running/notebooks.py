@@ -80,6 +80,12 @@ def execute(project: Project, path: Path, listener: Callable[[str], None]) -> Pa
         report = notebook_client.run(document, name, folders=project.sources, root=project.root, data=data,
                                       minutes=project.minutes, listener=listener,
                                       log=project.cache / "logs" / f"{path.stem}.txt")  # fmt: skip
+        if report["device_class"] != _DEVICE:
+            raise AsrunError(
+                f"it used the {report['device_class']}, and readers may have none",
+                where=Where(name),
+                remedy='take torch.device("cpu")',
+            )
     except AsrunError as error:
         failures.note(project, path, error, tried)
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -58,6 +59,8 @@ def choose_device(snippet: Snippet, wanted: str | None, took: dict[str, float] |
         has_gpu=has_gpu,
         lacking="this machine has no NVIDIA GPU that its driver can see",
         remedy="leave --device out, or run it where there is one",
+        # PyTorch has let go of the GPUs of Intel's Macs.
+        has_apple_gpu=sys.platform == "darwin" and platform.machine() == "arm64",
         took=took,
     )
 
@@ -168,11 +171,15 @@ def run_snippet(
         allowed = limits(snippet, scale, project, at_once=at_once)
         printed, report = start(project, snippet, run, out, listener, request, allowed, hash_seed)
         answer = _answer(out / "values.json", run)
-    if report["device_class"] != device:
+    if (used := report["device_class"]) != device:
         raise AsrunError(
-            f"{run} used the {report['device_class']} instead",
+            f"{run} used the {used} instead",
             where=Where(project.relative(snippet.path)),
-            remedy='take torch.device("cuda") when torch.cuda.is_available(), and NEEDS = {"gpu": "preferred"}',
+            remedy=f"ask for it: asrun run {snippet.name} --scale {scale} --device mps; or take no tensor to it"
+            if used == "mps"
+            else 'take torch.device("mps") when torch.backends.mps.is_available()'
+            if device == "mps"
+            else 'take torch.device("cuda") when torch.cuda.is_available(), and NEEDS = {"gpu": "preferred"}',
         )
     came_to = [answer, printed, report["remarks"]]
     answer, printed, remarks = hidden(came_to, secrets())

@@ -9,7 +9,6 @@ paths with backslashes and drives, and whatever other processes have open.
 from __future__ import annotations
 
 import ast
-import importlib
 import importlib.machinery
 import os
 import sys
@@ -59,8 +58,6 @@ def pretend(system: str) -> None:
 
     import psutil
 
-    for name in filter(None, os.environ.get("PRELOAD", "").split(",")):
-        importlib.import_module(name)
     sys.meta_path.insert(0, _Finder(system))
     machine = "arm64" if system == "darwin" else "AMD64"
     platform.machine = lambda: machine

@@ -80,7 +80,7 @@ def test_a_snippet_is_run_and_its_record_is_that_of_any_system(elsewhere, tmp_pa
     here = TinyProject({"snippets/count.py": COUNT}, tmp_path / "here")
     assert here.run("run", "count").code == 0
     there, made = (json.loads((each.folder / RECORD).read_text("utf-8")) for each in (project, here))
-    assert there["provenance"]["peak_memory_mb"] > 1 and "cores" in there["provenance"]["device"]
+    assert there["provenance"]["peak_memory_mb"] > 0 and "cores" in there["provenance"]["device"]
     for record in (there, made):
         del record["provenance"], record["seal"]
     assert there == made
@@ -139,12 +139,13 @@ def test_a_run_that_does_not_come_to_its_end_is_told_of_and_leaves_nothing(elsew
     assert eventually(lambda: not alive(child))
 
 
-def test_a_notebook_is_executed(elsewhere):
+def test_a_notebook_is_executed(tmp_path):
+    # Not as on Windows: what executes notebooks asks by itself for what is not there.
     pytest.importorskip("nbclient")
     cell = {"cell_type": "code", "metadata": {}, "source": "print(6 * 7)", "outputs": [], "execution_count": None}
     document = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
-    project = elsewhere({"docs/index.md": "# A page\n", "docs/labs/x.ipynb": json.dumps(document)})
-    code, said = project.asrun("run", "--labs", PRELOAD="nbclient,ipykernel.kernelapp")
+    project = Elsewhere({"docs/index.md": "# A page\n", "docs/labs/x.ipynb": json.dumps(document)}, tmp_path, "darwin")
+    code, said = project.asrun("run", "--labs")
     assert code == 0, said
     assert '"42\\n"' in (project.folder / "snippets/records/labs/x.ipynb").read_text("utf-8")
     assert project.asrun("status")[0] == 0

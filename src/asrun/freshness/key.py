@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from asrun.freshness.reach import Entry, Observed, PassedBy, Reading, Sources, merge, reach
+from asrun.freshness.reach import Entry, Observed, PassedBy, Reading, merge, reach
+from asrun.freshness.sources import Sources
 from asrun.model import Digests, Key, Snippet
 from asrun.own import ASSETS
 from asrun.project import Project
@@ -46,8 +47,9 @@ def plot_code(project: Project, snippet: Snippet, *, read: Sources | None = None
 
     if not snippet.plots:
         return {}
-    drawn = code(Entry(snippet.path, "plot"), read or sources(project))
-    return drawn | {"asrun": {"figure style": style_digest()}}
+    read = read or sources(project)
+    style = read.once(style_digest, style_digest)
+    return code(Entry(snippet.path, "plot"), read) | {"asrun": {"figure style": style}}
 
 
 def key_of_run(project: Project, reading: Reading, report: dict[str, Any], device: str) -> Key:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from asrun.errors import AsrunError, did_you_mean
@@ -67,7 +67,7 @@ def choose_device(
     lacking: str,
     remedy: str,
     has_apple_gpu: bool = False,
-    took: dict[str, float] | None = None,
+    took: Mapping[str, float] | None = None,
 ) -> str:
     """Return the device class to run on: what was asked for, or a GPU if the snippet can use one and there is one.
 

@@ -20,10 +20,11 @@ from typing import Any
 
 from asrun.inside.leftovers import MARK, end_marked
 from asrun.inside.variables import Variables
+from asrun.machine import cores
 from asrun.own import PACKAGE
 
 __all__ = [
-    "Watch", "device", "end_with_parent", "is_own", "left_behind", "modules", "take_standard_input", "versions",
+    "Watch", "device", "device_class", "end_with_parent", "is_own", "left_behind", "modules", "take_standard_input", "versions",
     "write",
 ]  # fmt: skip
 
@@ -244,14 +245,22 @@ def versions(folders: list[str], also: Iterable[dict[str, Any]] = ()) -> dict[st
 
 def device() -> dict[str, Any]:
     """Say which device class was really used, its name, and how much memory the run took at its peak."""
+    torch, used = sys.modules.get("torch"), device_class()
+    if torch and used == "cuda":
+        name, peak = torch.cuda.get_device_name(), torch.cuda.max_memory_allocated() / 2**20
+    elif torch and used == "mps":
+        name, peak = f"GPU of {_processor()}", _taken_of_apple_gpu(torch) / 2**20
+    else:
+        name, peak = f"{_processor()}, {cores()} cores", _peak_memory()
+    return {"device_class": used, "device": name, "peak_memory_mb": round(peak, 1)}
+
+
+def device_class() -> str:
+    """Return the device class that this process has really used, as far as PyTorch tells it."""
     torch = sys.modules.get("torch")
     if torch and torch.cuda.is_initialized():
-        peak = torch.cuda.max_memory_allocated() / 2**20
-        return {"device_class": "cuda", "device": torch.cuda.get_device_name(), "peak_memory_mb": round(peak, 1)}
-    if torch and (taken := _taken_of_apple_gpu(torch)):
-        return {"device_class": "mps", "device": f"GPU of {_processor()}", "peak_memory_mb": round(taken / 2**20, 1)}
-    name = f"{_processor()}, {_cores()} cores"
-    return {"device_class": "cpu", "device": name, "peak_memory_mb": round(_peak_memory(), 1)}
+        return "cuda"
+    return "mps" if torch and _taken_of_apple_gpu(torch) else "cpu"
 
 
 _SMALLEST_HEAP = 8 * 2**20
@@ -284,10 +293,6 @@ def _processor() -> str:
             if told:
                 return told
     return platform.processor() or platform.machine()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _peak_memory() -> float:

@@ -22,7 +22,8 @@ from typing import Any
 from asrun.errors import AsrunError
 from asrun.freshness import conditions, failures
 from asrun.freshness.key import code, key_of_run
-from asrun.freshness.reach import Reading, Sources
+from asrun.freshness.reach import Reading
+from asrun.freshness.sources import Sources
 from asrun.model import Condition, Digests, Key, State, Where
 from asrun.project import Project
 from asrun.records.schema import read_key

@@ -80,7 +80,8 @@ def test_a_snippet_is_run_and_its_record_is_that_of_any_system(elsewhere, tmp_pa
     here = TinyProject({"snippets/count.py": COUNT}, tmp_path / "here")
     assert here.run("run", "count").code == 0
     there, made = (json.loads((each.folder / RECORD).read_text("utf-8")) for each in (project, here))
-    assert there["provenance"]["peak_memory_mb"] > 0 and "cores" in there["provenance"]["device"]
+    assert "cores" in there["provenance"]["device"]
+    assert not project.on_windows or there["provenance"]["peak_memory_mb"] > 1
     for record in (there, made):
         del record["provenance"], record["seal"]
     assert there == made

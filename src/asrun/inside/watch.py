@@ -24,8 +24,8 @@ from asrun.machine import cores
 from asrun.own import PACKAGE
 
 __all__ = [
-    "Watch", "device", "device_class", "end_with_parent", "is_own", "left_behind", "modules", "take_standard_input", "versions",
-    "write",
+    "Watch", "device", "device_class", "end_with_parent", "is_own", "left_behind", "modules", "take_standard_input",
+    "versions", "write",
 ]  # fmt: skip
 
 

@@ -35,11 +35,13 @@ _LONGEST_SOCKET = 100
 
 
 def require() -> None:
-    """See to it that what executes notebooks is installed.
+    """See to it that what executes notebooks is installed, and that this is a system on which it was tried.
 
     Raises:
         AsrunError: when it is not.
     """
+    if sys.platform == "win32":
+        raise AsrunError("notebooks are not executed on Windows", remedy="in WSL they are: wsl --install")
     try:
         import ipykernel  # noqa: F401
         import nbclient  # noqa: F401

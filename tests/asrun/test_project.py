@@ -19,7 +19,7 @@ def test_a_project_has_everything_in_its_usual_place(tiny_project):
     assert (project.docs, project.slides, project.snippets) == (root / "docs", root / "slides", root / "snippets")
     assert (project.records, project.site, project.cache) == (root / "snippets/records", root / "site", root / ".asrun")
     assert (project.references, project.sources) == (root / "docs/references", (root / "src",))
-    assert (project.scales, project.devices, project.minutes) == (("full", "quick"), ("cuda", "cpu"), 20.0)
+    assert (project.scales, project.devices, project.minutes) == (("full", "quick"), ("cuda", "mps", "cpu"), 20.0)
 
 
 @pytest.mark.parametrize(

@@ -563,7 +563,7 @@ def test_a_record_with_a_key_that_is_none_is_told_of(lab):
     document = json.loads(lab.record.read_text("utf-8"))
     document["metadata"]["asrun"]["key"]["code"] = ["what"]
     lab.write("snippets/records/labs/x.ipynb", json.dumps(document))
-    with pytest.raises(AsrunError, match="this record cannot be read: key.code must be an object, and is a list"):
+    with pytest.raises(AsrunError, match=r"this record cannot be read: key\.code must be an object, and is a list"):
         lab.condition()
 
 

@@ -355,26 +355,29 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def colours(name: str, variable: str) -> list[dict[str, str]]:
-    """The colours of every block of a style sheet that sets `variable`."""
-    style = (ASSETS / name).read_text("utf-8")
-    blocks = re.findall(r"\{([^{}]*)\}", style)
-    return [dict(re.findall(r"(--[\w-]+):\s*(#\w{6});", block)) for block in blocks if f"{variable}:" in block]
+def colours(*names: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The colours that style sheets say, light and dark; those that are others' by name are as these."""
+    style = "\n".join((ASSETS / name).read_text("utf-8") for name in names)
+    pairs = re.findall(r"(--[\w-]+): var\(--if-light, (#\w{6})\) var\(--if-dark, (#\w{6})\);", style)
+    light, dark = ({name: pair[at] for name, *pair in pairs} for at in (0, 1))
+    assert light and len(pairs) == len(light)
+    for name, other in re.findall(r"(--[\w-]+): var\((--[\w-]+)\);", style):
+        if other in light:
+            light[name], dark[name] = light[other], dark[other]
+    return light, dark
 
 
 def test_figures_can_be_told_from_their_ground() -> None:
-    light, dark, chosen_dark = colours("palette.css", "--fig-bg")
-    assert dark == chosen_dark
-    for palette in (light, dark):
+    for palette in colours("palette.css"):
         for name, colour in palette.items():
             least = {"--fig-bg": 1, "--fig-grid": 1.2, "--fig-fg": 7, "--fig-muted": 4.5}.get(name, 3)
             assert contrast(colour, palette["--fig-bg"]) >= least, name
 
 
 def test_words_can_be_read() -> None:
-    light, dark, chosen_dark = colours("deck.css", "--ground")
-    assert dark == chosen_dark
-    for palette in (light, dark):
-        for name in palette.keys() - {"--ground", "--panel", "--edge", "--lit"}:
+    for palette in colours("palette.css", "deck.css"):
+        words = {name for name in palette if not name.startswith("--fig-")}
+        assert {"--words", "--quiet", "--accent", "--good", "--warn", "--code-comment"} <= words
+        for name in words - {"--ground", "--panel", "--edge", "--lit"}:
             for ground in ("--ground", "--panel", *(["--lit"] if name != "--quiet" else [])):
                 assert contrast(palette[name], palette[ground]) >= 4.5, (name, ground)

@@ -15,15 +15,16 @@ import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
-from asrun.records.figure import MATPLOTLIBRC, to_svg
+from asrun.records.figure import to_svg
 from asrun.records.raster import HEAVY
+from house_style import house_style
 
 RANDOM = np.random.default_rng(0)
 
 
 @pytest.fixture(autouse=True)
-def house_style() -> Iterator[None]:
-    with matplotlib.rc_context(fname=str(MATPLOTLIBRC)):
+def styled() -> Iterator[None]:
+    with house_style():
         yield
     plt.close("all")
 

@@ -14,9 +14,10 @@ import matplotlib.pyplot as plt
 
 from asrun.model import Figure
 from asrun.records.drawing import check_drawing
-from asrun.records.figure import MATPLOTLIBRC, to_svg
+from asrun.records.figure import to_svg
 from asrun.records.raster import HEAVY, WHOLE, replaced
 from harness import Site
+from house_style import house_style
 
 RANDOM = np.random.default_rng(0)
 MANY = 20_000
@@ -26,8 +27,8 @@ THIN = "\u202f"
 
 
 @pytest.fixture(autouse=True)
-def house_style() -> Iterator[None]:
-    with matplotlib.rc_context(fname=str(MATPLOTLIBRC)):
+def styled() -> Iterator[None]:
+    with house_style():
         yield
     plt.close("all")
 

@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
+from tests.house_style import house_style
 
 from asrun.errors import AsrunError
 from asrun.records.drawing import check_drawing, id_prefix, sanitise_svg
 from asrun.records.figure import to_svg
-from harness import raised
-from house_style import house_style
+from asrun.testing import raised
 
 RECORDS = Path(__file__).parents[3] / "snippets" / "records"
 EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{}</svg>'

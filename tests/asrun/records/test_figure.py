@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
+from tests.house_style import house_style
 
 from asrun.errors import AsrunError
 from asrun.freshness.style import style_digest
@@ -27,8 +28,7 @@ from asrun.own import ASSETS, PACKAGE
 from asrun.records import house_style as house
 from asrun.records.figure import to_svg
 from asrun.records.house_style import COLOURS, STYLE, VARIABLES
-from harness import ANSWER, Site
-from house_style import house_style
+from asrun.testing import ANSWER, TinyProject
 
 LINES = [COLOURS[f"fig-{line}"] for line in range(1, 9)]
 
@@ -239,7 +239,7 @@ def test_alt_text_cannot_break_out(label: str) -> None:
 
 
 def test_a_figure_of_a_snippet_that_draws_none_is_told_as_such(tmp_path):
-    site = Site({"snippets/answer.py": ANSWER, "docs/index.md": "/// figure | answer\n///\n"}, tmp_path)
+    site = TinyProject({"snippets/answer.py": ANSWER, "docs/index.md": "/// figure | answer\n///\n"}, tmp_path)
     site.put("answer", {"answer": 42})
     told = site.run("check").text
     assert "answer draws no figures: it has no function plot" in told and "write plot(result)" in told

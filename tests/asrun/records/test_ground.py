@@ -14,10 +14,10 @@ import matplotlib.patheffects as effects
 import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from tests.house_style import house_style
 
 from asrun.records.figure import to_svg
 from asrun.records.raster import HEAVY
-from house_style import house_style
 
 RANDOM = np.random.default_rng(0)
 

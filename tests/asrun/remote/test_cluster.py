@@ -22,7 +22,8 @@ from asrun.parallel import pmap
 from asrun.remote import cluster, worker
 from asrun.remote.cluster import connect, run_on
 from asrun.running.snippets import redraw, run_snippet
-from harness import ANSWER, COIN, alive, eventually, raised
+from asrun.testing import ANSWER, COIN, raised
+from machine import alive, eventually
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install asrun[cluster]")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -210,8 +211,8 @@ def same(one, other) -> bool:
 # Records
 
 
-def test_records_made_there_are_those_made_here(site, there):
-    project = site({"snippets/coin.py": COIN, "snippets/answer.py": ANSWER})
+def test_records_made_there_are_those_made_here(tiny_project, there):
+    project = tiny_project({"snippets/coin.py": COIN, "snippets/answer.py": ANSWER})
     told = []
     made = {
         record.run.snippet: record
@@ -226,20 +227,20 @@ def test_records_made_there_are_those_made_here(site, there):
     assert project.run("run", "coin").out.startswith("fresh")
 
 
-def test_records_are_those_of_the_code_that_was_sent_whatever_is_edited_meanwhile(site, there):
-    project = site({"snippets/answer.py": ANSWER})
+def test_records_are_those_of_the_code_that_was_sent_whatever_is_edited_meanwhile(tiny_project, there):
+    project = tiny_project({"snippets/answer.py": ANSWER})
     sent = send(
         there, project, "answer", tell=lambda name, text: project.write("snippets/answer.py", ANSWER + "\n" * 3)
     )
     next(sent)
     project.edit("snippets/answer.py", "2 * twice", "3 * twice")
     assert list(sent) == []
-    assert project.record("answer")["values"]["answer"] == 42
+    assert project.record_json("answer")["values"]["answer"] == 42
     assert "run changed" in project.run("status").out
 
 
-def test_a_record_of_other_code_is_refused(site, there, monkeypatch):
-    project = site({"snippets/answer.py": ANSWER + "\n\nimport os\nHERE = os.environ.get('ONLY_HERE')\n"})
+def test_a_record_of_other_code_is_refused(tiny_project, there, monkeypatch):
+    project = tiny_project({"snippets/answer.py": ANSWER + "\n\nimport os\nHERE = os.environ.get('ONLY_HERE')\n"})
     project.edit("snippets/answer.py", "    return {", "    print(HERE)\n    return {")
     monkeypatch.setenv("ONLY_HERE", "yes")
     told = raised(list, send(there, project, "answer"))
@@ -247,17 +248,17 @@ def test_a_record_of_other_code_is_refused(site, there, monkeypatch):
     assert not project.exists("snippets/records/answer")
 
 
-def test_values_are_kept_when_they_cannot_be_drawn(site, there):
-    project = site({"snippets/coin.py": COIN.replace('figure.set_label("', 'print("')})
+def test_values_are_kept_when_they_cannot_be_drawn(tiny_project, there):
+    project = tiny_project({"snippets/coin.py": COIN.replace('figure.set_label("', 'print("')})
     assert "set_label" in raised(list, send(there, project, "coin"))
-    assert project.record("coin")["values"]["tosses"] == 12345
+    assert project.record_json("coin")["values"]["tosses"] == 12345
 
 
 # Failures
 
 
-def test_a_failure_is_told_as_it_is_here_and_leaves_the_others_to_end(site, there):
-    project = site({"snippets/bad.py": BAD, "snippets/answer.py": ANSWER})
+def test_a_failure_is_told_as_it_is_here_and_leaves_the_others_to_end(tiny_project, there):
+    project = tiny_project({"snippets/bad.py": BAD, "snippets/answer.py": ANSWER})
     sent = send(there, project, "bad", "answer")
     assert next(sent).values["answer"] == 42
     told = raised(list, sent)
@@ -268,10 +269,10 @@ def test_a_failure_is_told_as_it_is_here_and_leaves_the_others_to_end(site, ther
     assert "the last run failed" in project.run("status").out
 
 
-def test_data_that_is_not_there_is_told_with_the_host(site, there, monkeypatch, tmp_path):
+def test_data_that_is_not_there_is_told_with_the_host(tiny_project, there, monkeypatch, tmp_path):
     options = "plugins:\n  - asrun:\n      data_variables: [LAB_DATA]\n"
     body = "    return {'length': len(open(os.environ['LAB_DATA'] + '/a.csv').read())}\n"
-    project = site(
+    project = tiny_project(
         {
             "mkdocs.yml": f"site_name: Tiny\n{options}",
             "snippets/data.py": '"""How much?"""\nimport os\nSCALES = {"quick": {}}\ndef run():\n' + body,
@@ -283,8 +284,8 @@ def test_data_that_is_not_there_is_told_with_the_host(site, there, monkeypatch, 
     assert f"it ran on {socket.gethostname()}" in told and "LAB_DATA is not set" in told
 
 
-def test_a_lost_worker_is_told_and_its_run_is_begun_again(site, there, tmp_path):
-    project = site({"snippets/slow.py": SLOW % str(tmp_path)})
+def test_a_lost_worker_is_told_and_its_run_is_begun_again(tiny_project, there, tmp_path):
+    project = tiny_project({"snippets/slow.py": SLOW % str(tmp_path)})
     notices, killed = [], []
 
     def tell(name, text):
@@ -312,8 +313,10 @@ def large(nodes):
         nodes.remove_node(node)
 
 
-def test_a_run_whose_node_is_lost_is_begun_again_on_another_while_there_is_one(site, nodes, there, large, tmp_path):
-    project = site({"snippets/slow.py": SLOW % str(tmp_path) + '\n\nNEEDS = {"cpus": 2}\n'})
+def test_a_run_whose_node_is_lost_is_begun_again_on_another_while_there_is_one(
+    tiny_project, nodes, there, large, tmp_path
+):
+    project = tiny_project({"snippets/slow.py": SLOW % str(tmp_path) + '\n\nNEEDS = {"cpus": 2}\n'})
     notices, folders = [], []
 
     def lose(name, text):
@@ -347,8 +350,8 @@ def test_a_run_whose_node_is_lost_is_begun_again_on_another_while_there_is_one(s
     tidy_up()
 
 
-def test_whoever_interrupts_keeps_what_is_finished_and_leaves_nothing_running(site, there, tmp_path):
-    project = site({"snippets/slow.py": SLOW % str(tmp_path), "snippets/answer.py": ANSWER})
+def test_whoever_interrupts_keeps_what_is_finished_and_leaves_nothing_running(tiny_project, there, tmp_path):
+    project = tiny_project({"snippets/slow.py": SLOW % str(tmp_path), "snippets/answer.py": ANSWER})
     sent = send(there, project, "slow", "answer")
     assert next(sent).run.snippet == "answer"
     assert eventually(lambda: list(tmp_path.glob("*.pid")))
@@ -377,16 +380,16 @@ def test_a_missing_ray_is_told_with_the_remedy(monkeypatch):
 # What a run takes
 
 
-def test_two_runs_are_never_on_one_gpu(site, there):
-    project = site({"src/torch.py": TORCH, "snippets/one.py": ON_GPU, "snippets/two.py": ON_GPU})
+def test_two_runs_are_never_on_one_gpu(tiny_project, there):
+    project = tiny_project({"src/torch.py": TORCH, "snippets/one.py": ON_GPU, "snippets/two.py": ON_GPU})
     one, two = sorted(send(there, project, "one", "two", device="cuda"), key=lambda record: record.values["begun"])
     assert one.values["ended"] <= two.values["begun"]
     assert one.run.device == "cuda" and one.provenance.device == "a GPU that is not there"
 
 
-def test_a_run_takes_what_its_snippet_needs(site):
+def test_a_run_takes_what_its_snippet_needs(tiny_project):
     def needs(text, device="cpu"):
-        project = site({"snippets/answer.py": ANSWER + f"\n\nNEEDS = {text}\n"})
+        project = tiny_project({"snippets/answer.py": ANSWER + f"\n\nNEEDS = {text}\n"})
         return cluster.resources(find_snippet("answer", project.project), RunName("answer", "quick", device))
 
     assert needs("{}") == {"CPU": 1, "GPU": 0}
@@ -397,13 +400,13 @@ def test_a_run_takes_what_its_snippet_needs(site):
     assert "NEEDS is not understood: {'cpus': 'all'}" in raised(needs, '{"cpus": "all"}')
 
 
-def test_what_no_node_has_is_refused_and_not_waited_for(site, there):
-    project = site({"snippets/answer.py": ANSWER + '\n\nNEEDS = {"cpus": 500}\n'})
+def test_what_no_node_has_is_refused_and_not_waited_for(tiny_project, there):
+    project = tiny_project({"snippets/answer.py": ANSWER + '\n\nNEEDS = {"cpus": 500}\n'})
     assert "can run answer (quick, cpu), which needs 500 CPU" in raised(list, send(there, project, "answer"))
 
 
-def test_the_device_is_chosen_by_what_the_cluster_has(site, there):
-    project = site({"snippets/answer.py": ANSWER, "snippets/one.py": ON_GPU})
+def test_the_device_is_chosen_by_what_the_cluster_has(tiny_project, there):
+    project = tiny_project({"snippets/answer.py": ANSWER, "snippets/one.py": ON_GPU})
     answer, one = (find_snippet(name, project.project) for name in ("answer", "one"))
     assert (there.choose_device(answer, None), there.choose_device(one, None)) == ("cpu", "cuda")
     assert "needs a GPU" in raised(there.choose_device, one, "cpu")
@@ -414,7 +417,7 @@ def test_the_device_is_chosen_by_what_the_cluster_has(site, there):
 # What is sent
 
 
-def test_records_site_data_and_hidden_files_are_not_sent(site, tmp_path, monkeypatch):
+def test_records_site_data_and_hidden_files_are_not_sent(tiny_project, tmp_path, monkeypatch):
     files = ["snippets/answer.py", "snippets/points.csv", "src/lab/net.py", "data/words.txt", "notes.txt"]
     apart = [
         "snippets/records/a/b.json",
@@ -424,7 +427,7 @@ def test_records_site_data_and_hidden_files_are_not_sent(site, tmp_path, monkeyp
         "big/x.bin",
         "src/__pycache__/n.pyc",
     ]
-    project = site(dict.fromkeys([*files, *apart, "env/pyvenv.cfg"], "x = 1\n"))
+    project = tiny_project(dict.fromkeys([*files, *apart, "env/pyvenv.cfg"], "x = 1\n"))
     project.write("mkdocs.yml", "site_name: T\nplugins:\n  - asrun:\n      data_variables: [LAB_DATA]\n")
     monkeypatch.setenv("LAB_DATA", str(project.folder / "big"))
     there = worker.unpack(worker.pack(project.project), tmp_path / "there")
@@ -432,9 +435,9 @@ def test_records_site_data_and_hidden_files_are_not_sent(site, tmp_path, monkeyp
     assert found == {*files, "mkdocs.yml"}
 
 
-def test_a_project_that_is_too_large_is_refused_and_says_what_is_large(site, monkeypatch):
+def test_a_project_that_is_too_large_is_refused_and_says_what_is_large(tiny_project, monkeypatch):
     monkeypatch.setattr(worker, "LARGEST_PROJECT", 2**20)
-    project = site({"snippets/answer.py": ANSWER, "heavy/points.csv": "1\n" * 2**20})
+    project = tiny_project({"snippets/answer.py": ANSWER, "heavy/points.csv": "1\n" * 2**20})
     told = raised(worker.pack, project.project)
     assert "2 MiB" in told and "heavy (2 MiB)" in told and "data_variables" in told
 
@@ -443,9 +446,9 @@ def test_a_project_that_is_too_large_is_refused_and_says_what_is_large(site, mon
 
 
 @pytest.fixture
-def splits(site, tmp_path):
+def splits(tiny_project, tmp_path):
     many = PMAP % str(tmp_path)
-    return site({"snippets/many.py": many, "snippets/wrong.py": PMAP_FAILS, "data/words.txt": "word "})
+    return tiny_project({"snippets/many.py": many, "snippets/wrong.py": PMAP_FAILS, "data/words.txt": "word "})
 
 
 def test_items_are_computed_there_as_here_and_in_order(splits, there, tmp_path):
@@ -500,33 +503,33 @@ def test_items_take_turns_on_the_gpus_there_are(monkeypatch):
     assert pmap(os.getenv, [name] * 2, gpus=1) == ["3", "3"]
 
 
-def test_a_node_can_be_connected_to_by_its_own_address(nodes, site):
+def test_a_node_can_be_connected_to_by_its_own_address(nodes, tiny_project):
     """Last: it takes the place of the connection that the other tests share."""
     import ray
 
     ray.shutdown()
-    project = site({"snippets/answer.py": ANSWER})
+    project = tiny_project({"snippets/answer.py": ANSWER})
     with connect(nodes.address) as there:
         assert [record.values for record in send(there, project, "answer")] == [{"answer": 42}]
     assert not ray.is_initialized()
     assert State.FRESH in project.run("status").out
 
 
-def test_the_command_runs_there_what_is_not_fresh(nodes, site):
+def test_the_command_runs_there_what_is_not_fresh(nodes, tiny_project):
     """In a process of its own, as the test before it closed the connection."""
-    project = site({"snippets/answer.py": ANSWER, "snippets/other.py": ANSWER})
+    project = tiny_project({"snippets/answer.py": ANSWER, "snippets/other.py": ANSWER})
     project.put("other", {"answer": 42})
-    result = project.run_as_user("run", "--on", nodes.client, "--bundle", "records.tar.gz")
+    result = project.run_subprocess("run", "--on", nodes.client, "--bundle", "records.tar.gz")
     assert result.code == 0, result.text
     assert "ran     answer (quick, cpu)" in result.out and "fresh   other (quick, cpu)" in result.out
     assert "packed  2 records -> records.tar.gz" in result.out and project.exists("records.tar.gz")
-    assert project.record("answer")["values"] == {"answer": 42}
+    assert project.record_json("answer")["values"] == {"answer": 42}
 
 
-def test_a_cluster_that_is_lost_with_its_head_is_told_and_none_is_started_instead(site, tmp_path, monkeypatch):
+def test_a_cluster_that_is_lost_with_its_head_is_told_and_none_is_started_instead(tiny_project, tmp_path, monkeypatch):
     # For how long Ray tries to come back, 30 seconds by itself.
     monkeypatch.setenv("RAY_CLIENT_RECONNECT_GRACE_PERIOD", "2")
-    project = site({"snippets/slow.py": SLOW % str(tmp_path)})
+    project = tiny_project({"snippets/slow.py": SLOW % str(tmp_path)})
     with head_node() as lost:
         processes = [each.process for kind in lost.head_node.all_processes.values() for each in kind]
         try:

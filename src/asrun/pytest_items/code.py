@@ -13,9 +13,9 @@ from asrun.freshness import conditions
 from asrun.freshness.snippet import cheapest_scale, find_snippet
 from asrun.model import Record, RunName, Snippet, State, Where
 from asrun.pages.context import Context
+from asrun.pytest_items.state import CONTEXT, MODE, REPEAT, SLOW, TOLD, AsrunItem, read_all
 from asrun.running import notebooks, snippets
 from asrun.site import build
-from asrun.testing.state import CONTEXT, MODE, REPEAT, SLOW, TOLD, AsrunItem, read_all
 
 __all__ = ["NotebookFile", "NotebookItem", "RepeatItem", "SnippetFile", "SnippetItem", "UnreadableItem"]
 

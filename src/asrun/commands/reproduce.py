@@ -16,6 +16,7 @@ from asrun.errors import AsrunError, Exit
 from asrun.freshness import conditions
 from asrun.freshness.snippet import by_preference, choose_scale, find_snippet, list_snippets
 from asrun.model import Record, RunName, Snippet
+from asrun.pages.blocks.vocabulary import count
 from asrun.pages.context import Context
 from asrun.project import Project, find_project
 from asrun.records.store import Store
@@ -108,7 +109,7 @@ def _tell(verdict: Verdict, known: Record, shown: Record | None) -> None:
     """
     run = verdict.run
     if verdict.reproduces:
-        held = ", ".join(plural(count, kind) for kind, count in sorted(verdict.held.items()))
+        held = ", ".join(count(number, kind) for kind, number in sorted(verdict.held.items()))
         nobody = "nothing on a page rests on it"
         if shown and shown.run != run:
             nobody += f": pages show scale {shown.run.scale} on {shown.run.device}"

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from asrun.errors import AsrunError
 from asrun.model import Where
 from asrun.own import ASSETS
+from asrun.pages.blocks.base import ASKING
 from asrun.text.comments import without_long_comments
 from asrun.text.deck_source import Deck, Slide, Stack
 from asrun.text.fences import closed_fences
@@ -93,7 +94,7 @@ def render_deck(
         # A script element ends at the first `</script`, wherever it stands.
         options=json.dumps(_options(deck), default=str, ensure_ascii=False).replace("<", "\\u003c"),
         slides=stacks,
-        asks=bool(re.search(r'class="[^"]*\basrun-(?:quiz|exercise)\b', stacks)),
+        asks=bool(re.search(rf'class="[^"]*\b{ASKING}"', stacks)),
         assets=assets.rstrip("/"),
         styles=list(_asked(deck, "css", ".css")),
         scripts=list(_asked(deck, "scripts", ".js")),

@@ -13,7 +13,7 @@ from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
 from asrun.errors import AsrunError, Problems
-from asrun.pages.blocks.vocabulary import BLOCKS
+from asrun.pages.blocks import vocabulary
 from asrun.pages.prose import numbers_without_source
 from asrun.text.almost import doubtful_comments, doubtful_fences, lost_options
 from asrun.text.comments import without_long_comments
@@ -22,9 +22,6 @@ from asrun.text.marks import Marked, mark_lines, places, strip_marks
 from asrun.text.overlooked import CODE, in_scripts, left_over, not_understood
 
 __all__ = ["FencePreprocessor", "IndentedCode", "LastPostprocessor", "LinePreprocessor", "MarkPreprocessor", "Parsed"]
-
-OURS = frozenset(block.NAME for block in BLOCKS)
-OPTIONS = {block.NAME: frozenset([*block.OPTIONS, "attrs"]) for block in BLOCKS}
 
 
 class LinePreprocessor(Preprocessor):
@@ -56,7 +53,7 @@ class MarkPreprocessor(Preprocessor):
             lines, numbers = read_numbers(lines, first_line)
         marked = mark(lines, numbers, self.extension)
         page.hidden = marked.hidden
-        doubts = [*lost_options(page.path, marked.lines, numbers, marked.headers, OPTIONS)]
+        doubts = [*lost_options(page.path, marked.lines, numbers, marked.headers, vocabulary.options())]
         doubts += doubtful_fences(page.path, marked.lines, numbers)
         doubts += doubtful_comments(page.path, lines, numbers)
         for error in doubts:
@@ -67,12 +64,13 @@ class MarkPreprocessor(Preprocessor):
 def mark(lines: Sequence[str], numbers: Sequence[int], extension: Any) -> Marked:
     """Mark lines of a page, and note on the page what was marked."""
     page = extension.page
-    foreign = extension.blocks.blocks.keys() - OURS
+    ours = vocabulary.names()
+    foreign = extension.blocks.blocks.keys() - ours
     works: Collection[str] = ()
     # What is wrong with the literature is told where it is cited.
     with contextlib.suppress(AsrunError):
         works = page.context.literature.entries
-    marked = mark_lines(lines, numbers, foreign, ours=OURS, works=works)
+    marked = mark_lines(lines, numbers, foreign, ours=ours, works=works)
     page.headers |= marked.headers
     page.marked |= marked.places
     return marked
@@ -153,7 +151,7 @@ class LastPostprocessor(Postprocessor):
         shown_as_code = {line for code in CODE.finditer(text) for line, _ in places(code[0])}
         for line, name in sorted(page.headers.items()):
             if line not in shown_as_code and (line, 0) not in page.understood:
-                page.tell(name, not_understood(name, self.extension.blocks.blocks, OURS), line)
+                page.tell(name, not_understood(name, self.extension.blocks.blocks, vocabulary.names()), line)
                 # What ends it is wrong for the same reason.
                 ends = (place for place, kind in page.marked.items() if kind == "end" and place[0] > line)
                 page.understood |= {min(ends, default=(0, 0))}

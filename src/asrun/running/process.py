@@ -167,7 +167,7 @@ def _settle(started: Started, report: dict[str, Any] | None, *, told: bool) -> l
         remarks.append(f"it was killed by {_signal(-process.returncode)} after it had returned what is recorded")
     if left:
         names = ", ".join(sorted({name for each in left if (name := as_line(_name(each)))}))
-        remarks.append(f"it left {plural(len(left), 'process')} behind ({names}); that was ended")
+        remarks.append(f"it left {plural(len(left), 'process', 'processes')} behind ({names}); that was ended")
     if goes_on or left:
         end(started)
     return remarks

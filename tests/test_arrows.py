@@ -34,7 +34,9 @@ MAY_IMPORT = {
     "inside": {"values", "records"},
     "running": {"values", "records", "freshness", "inside"},
     "publishing": {"records"},
-    "remote": {"records", "freshness", "inside", "running", "publishing"},
+    "remote": {"records", "freshness", "running", "publishing"},
+    "executors": {"values", "records", "running"},
+    "ray_cluster": {"records", "freshness", "inside", "running", "remote", "executors"},
     "pages": {"text", "values", "records", "freshness"},
     "decks": {"text", "pages", "publishing"},
     "checks": {"text", "values", "records", "freshness", "running", "pages", "decks"},
@@ -190,6 +192,13 @@ def test_mkdocs_is_imported_by_its_plugin_and_where_its_own_reader_is_needed(asr
     )
 
 
+def test_ray_is_known_in_its_own_room_which_is_loaded_when_it_is_asked_for(asrun):
+    room = {"asrun.ray_cluster"}
+    none(each for each in asrun if each.package == "ray" and not (within(each.by, room) and each.lazy))
+    # Its name stands in the registry of executors, and in what a run is told of who computes its items.
+    none(each for each in asrun if reaches(each, room) and not within(each.by, room))
+
+
 @pytest.mark.parametrize(
     ("packages", "edge"),
     [
@@ -225,6 +234,35 @@ def test_asrun_has_no_circular_imports(asrun):
         graphlib.TopologicalSorter(arrows).prepare()
     except graphlib.CycleError as error:
         pytest.fail(" <- ".join(error.args[1]))
+
+
+# What a page learns of its project
+
+DOOR = {"asrun.pages.context", "asrun.pages.citable", "asrun.pages.listed", "asrun.pages.literature"}
+"""What answers the questions of pages; `asrun.pages.markdown` quotes mkdocs.yml when it cannot be used."""
+BEHIND = {"asrun.records.store", "asrun.freshness", "asrun.text.front_matter", "asrun.text.deck_source"}
+READERS = {"open", "read_text", "read_bytes", "iterdir", "glob", "rglob", "is_file", "is_dir", "exists"}
+
+
+def test_a_page_learns_of_its_project_from_its_context_alone(asrun):
+    page = [each for each in asrun if each.by.startswith("asrun.pages.") and each.by not in DOOR]
+    none(each for each in page if reaches(each, BEHIND))
+    none(each for each in page if each.name.endswith(".Literature"))
+    wrong = []
+    for path in sorted((SRC / "asrun/pages").rglob("*.py")):
+        module = ".".join(path.relative_to(SRC).with_suffix("").parts)
+        if module in DOOR | {"asrun.pages.markdown"}:
+            continue
+        behind = {"store", "literature", "sources", "surveyed"} | ({"project"} if "blocks" in path.parts else set())
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in READERS:
+                    wrong.append(f"{module}:{node.lineno} calls {name}")
+                case ast.Attribute(value=ast.Name(id="context") | ast.Attribute(attr="context"), attr=name) if (
+                    name in behind
+                ):
+                    wrong.append(f"{module}:{node.lineno} takes {name} of its context")
+    assert not wrong, "\n".join(wrong)
 
 
 # What an import costs

@@ -57,6 +57,9 @@ class Pattern:
             ) from None
         self._otherwise = otherwise
 
+    def __repr__(self) -> str:
+        return f"Pattern({self._compiled.pattern!r}, {self.name!r}, flags={self._compiled.flags})"
+
     def find(self, text: str, start: int = 0) -> list[Match[str]]:
         """Return all matches."""
         return self._in_time(lambda left: list(self._compiled.finditer(text, start, timeout=left)))

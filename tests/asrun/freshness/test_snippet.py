@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun.freshness.snippet import find_snippet, list_snippets, section, whole
+from asrun.freshness.excerpt import section, whole
+from asrun.freshness.snippet import find_snippet, list_snippets
 from asrun.model import Snippet
 from asrun.testing import ANSWER, raised
 

@@ -13,6 +13,7 @@ import time
 import psutil
 import pytest
 
+from asrun import machine
 from asrun.model import Snippet
 from asrun.running import snippets
 from asrun.running.process import environment
@@ -67,7 +68,7 @@ def test_two_runs_go_on_at_once_and_share_the_cores(tmp_path):
     assert result.code == 0, result.text
     one, two = (site.record_json(name)["values"] for name in ("one", "two"))
     assert max(one["began"], two["began"]) < min(one["ended"], two["ended"]), "neither waited for the other"
-    assert one["threads"] == two["threads"] == str(max(1, (os.cpu_count() or 1) // 2))
+    assert one["threads"] == two["threads"] == str(max(1, machine.cores() // 2))
     assert result.out.count("ran ") == 2
 
 
@@ -84,7 +85,7 @@ def test_one_run_alone_has_all_threads(tmp_path, monkeypatch):
     [(3, 1, 3), (3, 2, 3), (3, 4, 2), (99, 1, 8), (1, 16, 1), (None, 2, 4), (None, 1, None)],
 )
 def test_a_run_takes_as_many_threads_as_it_needs_of_its_share(tmp_path, monkeypatch, cpus, at_once, threads):
-    monkeypatch.setattr(snippets.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(machine, "cores", lambda: 8)
     project = TinyProject({}, tmp_path).project
     needs = {} if cpus is None else {"cpus": {"quick": cpus}}
     assert snippets.limits(snippet(**needs), "quick", project, at_once=at_once).threads == threads
@@ -161,7 +162,7 @@ def test_a_run_twice_as_slow_as_the_last_one_is_remarked_on(tmp_path):
 
 @pytest.fixture
 def gpu(monkeypatch):
-    monkeypatch.setattr(snippets, "has_gpu", lambda: True)
+    monkeypatch.setattr(machine, "has_gpu", lambda: True)
 
 
 def snippet(**needs) -> Snippet:

@@ -175,7 +175,7 @@ def test_a_listener_that_raises_is_not_called_again(error):
 
 def test_a_listener_that_raises_neither_ends_nor_blocks_a_run(tiny_project):
     from asrun.freshness.snippet import find_snippet
-    from asrun.site import build
+    from asrun.running.recording import make_record
 
     # More than a pipe holds: if nobody read it, the run would wait for ever.
     loud = ANSWER.replace("    return", "    for n in range(20_000): print(n, 'said')\n    return")
@@ -187,7 +187,7 @@ def test_a_listener_that_raises_neither_ends_nor_blocks_a_run(tiny_project):
         raise OSError("closed")
 
     snippet = find_snippet("answer", project.project)
-    record = build.make_record(project.project, project.store, snippet, "quick", "cpu", tell)
+    record = make_record(project.project, project.store, snippet, "quick", "cpu", tell)
     assert record.output.endswith("19999 said") and len(heard) == 1
 
 

@@ -67,11 +67,8 @@ class TableBlock(AsrunBlock):
         self.cited.records = {source for source in self.sources if isinstance(source, RunName)}
 
     def finish(self, made: etree.Element) -> None:
-        context = self.page.context
         for run in sorted(self.cited.records):
-            record = context.store.get(run)
-            assert record, "it was cited"
-            condition = context.condition(record)
+            record, condition = self.page.context.judged(run)
             if (note := stale_note(condition)) is not None:
                 made.append(note)
             made.append(provenance(record, condition, self.page.links))

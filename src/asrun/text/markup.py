@@ -84,7 +84,7 @@ def set_attributes(element: Node, attributes: Mapping[str, str]) -> None:
 
 
 def rename(element: Node, name: str) -> None:
-    """Put an element of another name in the place of an element of HTML."""
+    """Put an element of another name, with the same attributes and content, in the place of one."""
     new = element.parser.create_node(name)
     for key, value in element.attributes.items():
         new.attrs[key] = value

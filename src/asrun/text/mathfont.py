@@ -44,7 +44,8 @@ def math_code_points(html_text: str) -> set[int]:
     Returns:
         Nothing, where it has no formula.
     """
-    formulas = select(read_page(html_text), "math")
+    # Most parts have none, and are not read for that.
+    formulas = select(read_page(html_text), "math") if "<math" in html_text.lower() else []
     shown = {ord(letter) for formula in formulas for letter in formula.text() if letter > " "}
     return shown and shown | {_ITALIC[code] for code in shown & _ITALIC.keys()} | _ALWAYS
 

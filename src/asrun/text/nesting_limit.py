@@ -13,13 +13,13 @@ __all__ = ["DEEPEST", "flattened"]
 
 DEEPEST = 512
 """As deep as Chromium lets elements stand in one another."""
-_FEW = 2_000
+_FEW = 5_000
 """So many tags are read in no time however they stand."""
 
 _TAG = re.compile(
     r"<!--(?:-?>|.*?(?:--!?>|\Z))|<!\[CDATA\[.*?(?:\]\]>|\Z)|<(?:[!?]|/(?![a-zA-Z]))[^>]*"
     r"|<(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]*)"
-    r"(?:[^>=]|=\s*+(?:\"[^\"]*+\"?|'[^']*+'?)?)*+>?",
+    r"(?:[^>=]++|=\s*+(?:\"[^\"]*+\"?|'[^']*+'?)?)*+>?",
     re.DOTALL,
 )
 _VOID = frozenset(

@@ -24,7 +24,6 @@ import argparse
 import functools
 import json
 import multiprocessing
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -36,6 +35,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader, TensorDataset
 
+from asrun.machine import cores
 from dropoutlab.cohort import Cohort, hidden_drop
 from dropoutlab.optimizers import Adam
 from dropoutlab.training import train
@@ -215,10 +215,6 @@ ON_CPU_ONLY = {"processes", "split"}
 def wait(device: str) -> None:
     if device != "cpu":
         torch.cuda.synchronize()
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def seconds_of(contender: Callable[[Work], float | None], work: Work) -> float:

@@ -7,7 +7,7 @@ import re
 import pytest
 from benchmarks import observing, peers, site, trainer
 
-from harness import has_compiler
+from machine import has_compiler
 
 TINY = trainer.Work("tiny", 3, (6, 5, 5, 4), 24, 1, 8)
 

@@ -24,7 +24,7 @@ from asrun.pages.context import Context
 from asrun.pages.extension import AsrunExtension
 from asrun.pages.markdown import make_markdown
 from asrun.project import find_project
-from harness import Site
+from asrun.testing import TinyProject
 
 ROOT = Path(__file__).parents[1]
 FRONT = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
@@ -86,7 +86,7 @@ def words(line: str) -> tuple[list[str], int]:
     return shlex.split(line, comments=True), int(code[1]) if code else 0
 
 
-def follow(section: list[Fence], site: Site) -> str:
+def follow(section: list[Fence], site: TinyProject) -> str:
     """Do what a section of a page says, as its reader would; return what was said last."""
     said = ""
     for fence in section:
@@ -110,7 +110,7 @@ def follow(section: list[Fence], site: Site) -> str:
     return said
 
 
-def change(site: Site, fence: Fence) -> None:
+def change(site: TinyProject, fence: Fence) -> None:
     """Change a file as a `diff` shows it."""
     lines = fence.body.splitlines()
     gone, come = ("\n".join(line[1:] for line in lines if line[0] in f" {sign}") for sign in "-+")
@@ -118,13 +118,13 @@ def change(site: Site, fence: Fence) -> None:
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Site:
+def empty(tmp_path: Path) -> TinyProject:
     return empty_folder(tmp_path)
 
 
-def empty_folder(parent: Path) -> Site:
+def empty_folder(parent: Path) -> TinyProject:
     """An empty folder, called as people's folders are."""
-    made = Site({}, parent / "Meine Münzen")
+    made = TinyProject({}, parent / "Meine Münzen")
     (made.folder / "mkdocs.yml").unlink()
     for name in ("docs", "snippets"):
         (made.folder / name).rmdir()
@@ -133,7 +133,7 @@ def empty_folder(parent: Path) -> Site:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Site:
+def built(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
     """The first example, followed until it changes what it made, by somebody who has no home to write to."""
     made = empty_folder(tmp_path_factory.mktemp("built"))
     # Below a file nobody can make a folder, whoever runs the tests.
@@ -153,10 +153,10 @@ def begun(section: list[Fence]) -> list[Fence]:
 
 
 @pytest.fixture
-def coins(built: Site, tmp_path: Path) -> Site:
+def coins(built: TinyProject, tmp_path: Path) -> TinyProject:
     """A copy of the first example, to be changed: its record is fresh."""
     shutil.copytree(built.folder, tmp_path / "coins")
-    return Site({"mkdocs.yml": built.read("mkdocs.yml")}, tmp_path / "coins")
+    return TinyProject({"mkdocs.yml": built.read("mkdocs.yml")}, tmp_path / "coins")
 
 
 # Examples
@@ -219,10 +219,10 @@ def test_the_page_of_the_example_has_what_the_guide_says_it_has(coins):
     # It reads the same from a disk: links name files.
     assert coins.exists("site/about/records.html") and 'href="about/records.html' in coins.read("site/index.html")
     assert not coins.exists("site/references"), "a page of references without a work"
-    before = coins.files()
+    before = coins.record_files()
     again = coins.run("build")
     assert again.code == 0 and "trained nothing" in again.out
-    assert coins.files() == before
+    assert coins.record_files() == before
 
 
 # Commands

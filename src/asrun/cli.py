@@ -50,7 +50,8 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        return getattr(importlib.import_module(f"asrun.commands.{COMMANDS[cmd_name]}"), cmd_name)
+        command: click.Command = getattr(importlib.import_module(f"asrun.commands.{COMMANDS[cmd_name]}"), cmd_name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -58,7 +58,7 @@ GENERATED_PAGES = {
 FONTS = ("inter-latin.woff2", "jetbrains-mono-latin.woff2")
 
 
-class AsrunPlugin(BasePlugin):
+class AsrunPlugin(BasePlugin):  # type: ignore[type-arg,no-untyped-call]  # its options are those of asrun.project
     """Connects MkDocs to asrun.
 
     While previewing (`mkdocs serve`), stale records are shown and marked, and problems are shown on the page; a build
@@ -169,7 +169,7 @@ class AsrunPlugin(BasePlugin):
                 continue
             self.problems += [cited.error for cited in rendered.citations if cited.error]
             self.decks[path.stem] = rendered
-            self.read.append(Read(path, rendered.citations))
+            self.read.append(Read(path, rendered.citations, asked=rendered.asked))
             files.append(File.generated(config, target, content=rendered.html))
             if self.context.pdf:
                 # Links to them are checked before the browser has printed them.
@@ -225,7 +225,7 @@ class AsrunPlugin(BasePlugin):
         cited.citations += note_front_matter(self.parted.problems)
         if path.is_file():
             self._compare(path)
-            self.read.append(Read(path, cited.citations))
+            self.read.append(Read(path, cited.citations, asked=tuple(cited.context.asked)))
         self.problems += cited.problems
         records = files.get_file_from_path(RECORDS_PAGE)
         return html + made_of(cited.citations, get_relative_url(records.url, page.url) if records else None)
@@ -279,10 +279,10 @@ class AsrunPlugin(BasePlugin):
     @event_priority(-100)
     def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> None:
         for host in hosts_asked(output, urlsplit(config.site_url or "").netloc):
-            self.context.asked.setdefault(host, []).append(page.file.src_uri)
+            self.context.hosts.setdefault(host, []).append(page.file.src_uri)
 
     def on_post_build(self, *, config: MkDocsConfig) -> None:
-        for asked in who_is_asked(self.context.asked):
+        for asked in who_is_asked(self.context.hosts):
             log.info(asked)
         site = Path(config.site_dir)
         for name, rendered in self.decks.items():

@@ -9,11 +9,15 @@ Installed with asrun and active in any project whose mkdocs.yml has the asrun pl
     snippets/drop_rate.py::reproduces its record at scale quick
     snippets/drop_rate.py::repeats at scale quick
     docs/labs/turn-the-knob.ipynb::its executed copy is up to date
+
+It also has a fixture, `tiny_project`, for the tests of what is built on asrun: see `asrun.testing`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,11 +26,14 @@ from asrun.errors import AsrunError
 from asrun.freshness.snippet import is_snippet
 from asrun.pages.context import Context
 from asrun.project import Project, read_project
+from asrun.pytest_items.code import NotebookFile, SnippetFile
+from asrun.pytest_items.pages import PageFile
+from asrun.pytest_items.state import CONTEXT, MODE, REPEAT, SLOW, TOLD
 from asrun.settings import find_settings
-from asrun.testing.code import NotebookFile, SnippetFile
-from asrun.testing.pages import PageFile
-from asrun.testing.state import CONTEXT, MODE, REPEAT, SLOW, TOLD
 from asrun.values.formats import plural
+
+if TYPE_CHECKING:
+    from asrun.testing import TinyProject
 
 __all__ = [
     "pytest_addoption",
@@ -34,8 +41,8 @@ __all__ = [
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_terminal_summary",
+    "tiny_project",
 ]
-
 
 PROJECT = pytest.StashKey[Project | None]()
 
@@ -135,3 +142,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if told:
             count = plural(len(told.split("\n")), "value")
             terminalreporter.write_line(f"{report.nodeid}: {count} that nobody cites differ: pytest -rP tells which")
+
+
+@pytest.fixture
+def tiny_project(tmp_path: Path) -> Callable[[Mapping[str, str]], TinyProject]:
+    """Make a tiny project of some files, in a folder of its own: `tiny_project({"docs/index.md": "# Hello"})`."""
+    # A project that only tests its pages does not pay for it.
+    from asrun.testing import TinyProject
+
+    def make(files: Mapping[str, str]) -> TinyProject:
+        return TinyProject(files, tmp_path / "project")
+
+    return make

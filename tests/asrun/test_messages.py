@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from asrun.commands.console import Output
 from asrun.errors import AsrunError, Problems, quoted, visible
 from asrun.model import Where
-from harness import COIN, Site, figure, raised
+from asrun.testing import COIN, TinyProject, make_figure, raised
 
 ACTING = [
     "\x1b[2J",
@@ -100,9 +100,9 @@ def test_what_is_quoted_of_a_value_is_short():
         ),
     ],
 )
-def test_pages_quote_in_a_line_that_can_be_read(site, text):
-    project = site({"snippets/coin.py": COIN})
-    project.put("coin", {"n": 3.0}, figures=[figure()])
+def test_pages_quote_in_a_line_that_can_be_read(tiny_project, text):
+    project = tiny_project({"snippets/coin.py": COIN})
+    project.put("coin", {"n": 3.0}, figures=[make_figure()])
     message = raised(project.convert, text)
     assert not set("\u202e\x1b") & set(message) and len(message) < 1500
 
@@ -147,11 +147,11 @@ def test_what_is_printed_moves_no_cursor(monkeypatch, terminal):
     assert all(f"\\{each}" in stream.written for each in ("x1b[2J", "u202e", "x07"))
 
 
-def test_a_command_tells_an_error_that_can_be_read(site):
-    project: Site = site(
+def test_a_command_tells_an_error_that_can_be_read(tiny_project):
+    project: TinyProject = tiny_project(
         {"snippets/coin.py": COIN, "docs/index.md": "{{ coin.\u202ex }} and {{ " + "9" * 5000 + " }}\n"}
     )
-    project.put("coin", {"n": 3.0}, figures=[figure()])
+    project.put("coin", {"n": 3.0}, figures=[make_figure()])
     result = project.run("check")
     assert result.code == 1 and "\u202e" not in result.text and "Traceback" not in result.text
     assert "docs/index.md:1:1: " in result.text and max(map(len, result.text.split("\n"))) < 900

@@ -6,15 +6,15 @@ import pytest
 
 from asrun.mkdocs_plugin import AsrunPlugin
 from asrun.project import OPTIONS, find_project
-from harness import MKDOCS, raised
+from asrun.testing import MKDOCS, raised
 
 
 def options(text: str) -> str:
     return f"site_name: Tiny\nplugins:\n  - search\n  - asrun:\n      {text}\n"
 
 
-def test_a_project_has_everything_in_its_usual_place(site):
-    project = site({}).project
+def test_a_project_has_everything_in_its_usual_place(tiny_project):
+    project = tiny_project({}).project
     root = project.root
     assert (project.docs, project.slides, project.snippets) == (root / "docs", root / "slides", root / "snippets")
     assert (project.records, project.site, project.cache) == (root / "snippets/records", root / "site", root / ".asrun")
@@ -31,8 +31,8 @@ def test_a_project_has_everything_in_its_usual_place(site):
     ],
     ids=["list", "mapping", "one line"],
 )
-def test_options_are_read_however_plugins_are_written(site, mkdocs):
-    project = site({"mkdocs.yml": mkdocs}).project
+def test_options_are_read_however_plugins_are_written(tiny_project, mkdocs):
+    project = tiny_project({"mkdocs.yml": mkdocs}).project
     assert project.snippets == project.root / "experiments"
     assert project.records == project.root / "experiments" / "records"
 
@@ -51,20 +51,20 @@ def test_options_are_read_however_plugins_are_written(site, mkdocs):
         MKDOCS + "markdown_extensions:\n  - x:\n      y: !!python/object/apply:os.system [exit 1]\n",
     ],
 )
-def test_what_is_not_said_has_its_default(site, mkdocs):
-    project = site({"mkdocs.yml": mkdocs}).project
+def test_what_is_not_said_has_its_default(tiny_project, mkdocs):
+    project = tiny_project({"mkdocs.yml": mkdocs}).project
     assert project.docs == project.root / "docs"
     assert project.snippets == project.root / "snippets"
 
 
-def test_the_folders_of_mkdocs_are_followed(site):
-    project = site({"mkdocs.yml": "docs_dir: pages\nsite_dir: ../public\n"}).project
+def test_the_folders_of_mkdocs_are_followed(tiny_project):
+    project = tiny_project({"mkdocs.yml": "docs_dir: pages\nsite_dir: ../public\n"}).project
     assert project.docs == project.root / "pages"
     assert project.site == project.root.parent / "public"
 
 
-def test_a_project_is_found_from_any_folder_inside(site):
-    made = site({"docs/deep/down/page.md": ""})
+def test_a_project_is_found_from_any_folder_inside(tiny_project):
+    made = tiny_project({"docs/deep/down/page.md": ""})
     assert find_project(made.folder / "docs/deep/down").root == made.folder
     assert find_project(made.folder).root == made.folder
 
@@ -96,32 +96,32 @@ def test_no_project_is_told(tmp_path):
         (options("devices: [gpu]"), "there is no device class gpu"),
     ],
 )
-def test_a_mistake_in_mkdocs_yml_is_told(site, mkdocs, told):
-    made = site({"mkdocs.yml": mkdocs})
+def test_a_mistake_in_mkdocs_yml_is_told(tiny_project, mkdocs, told):
+    made = tiny_project({"mkdocs.yml": mkdocs})
     message = raised(lambda: made.project)
     assert told in message
     assert message.startswith("mkdocs.yml")
 
 
-def test_an_unknown_option_is_told_with_those_there_are(site):
-    made = site({"mkdocs.yml": options("snipets: x")})
+def test_an_unknown_option_is_told_with_those_there_are(tiny_project):
+    made = tiny_project({"mkdocs.yml": options("snipets: x")})
     assert all(name in raised(lambda: made.project) for name in OPTIONS)
 
 
-def test_a_file_that_is_not_utf8_is_told(site):
-    made = site({})
+def test_a_file_that_is_not_utf8_is_told(tiny_project):
+    made = tiny_project({})
     (made.folder / "mkdocs.yml").write_bytes(b"site_name: caf\xe9\n")
     assert "mkdocs.yml: not valid UTF-8" in raised(lambda: made.project)
 
 
-def test_a_byte_order_mark_is_no_mistake(site):
-    made = site({})
+def test_a_byte_order_mark_is_no_mistake(tiny_project):
+    made = tiny_project({})
     (made.folder / "mkdocs.yml").write_bytes(b"\xef\xbb\xbfdocs_dir: pages\n")
     assert made.project.docs.name == "pages"
 
 
-def test_paths_are_told_relative_to_the_project(site):
-    project = site({}).project
+def test_paths_are_told_relative_to_the_project(tiny_project):
+    project = tiny_project({}).project
     assert project.relative(project.root / "docs" / "a.md") == "docs/a.md"
     assert project.relative("/elsewhere/a.md") == "/elsewhere/a.md"
 

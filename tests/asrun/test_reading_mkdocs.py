@@ -17,7 +17,7 @@ from mkdocs.utils.yaml import yaml_load
 from asrun.pages.markdown import make_markdown
 from asrun.project import find_project, read_project
 from asrun.settings import Code, find_settings, read_settings
-from harness import ANSWER, MKDOCS, raised
+from asrun.testing import ANSWER, MKDOCS, raised
 
 OPTIONS = "  - asrun:\n      snippets: experiments\n      scales: [tiny]\n"
 
@@ -119,8 +119,10 @@ def test_a_project_is_the_one_that_mkdocs_builds(tmp_path, files):
 
 
 @pytest.mark.parametrize("name", ["mkdocs.yml", "mkdocs.yaml"])
-def test_what_is_inherited_is_seen_by_status_check_build_and_pytest(site, name):
-    made = site({"base.yml": f"site_name: A\ntheme: {{name: material, font: false}}\nplugins:\n  - search\n{OPTIONS}"})
+def test_what_is_inherited_is_seen_by_status_check_build_and_pytest(tiny_project, name):
+    made = tiny_project(
+        {"base.yml": f"site_name: A\ntheme: {{name: material, font: false}}\nplugins:\n  - search\n{OPTIONS}"}
+    )
     (made.folder / "mkdocs.yml").unlink()
     made.write(name, "INHERIT: base.yml\ndocs_dir: pages\n")
     made.write("experiments/answer.py", ANSWER.replace("quick", "tiny"))
@@ -129,22 +131,22 @@ def test_what_is_inherited_is_seen_by_status_check_build_and_pytest(site, name):
     made_project = made.project
     assert made_project.snippets.name == "experiments" and made_project.scales == ("tiny",)
     assert "pages/index.md:3:1: answer has no record" in made.run("check").err
-    told = made.pytest("-q", "pages")
+    told = made.run_pytest("-q", "pages")
     assert told.code == 1 and "pages/index.md:3" in told.out
     made.write("pages/index.md", "# A\n\nNothing.\n")
     built = made.run("build", "--no-run")
     assert built.code == 0 and made.exists("site/index.html"), built.err
 
 
-def test_another_file_than_mkdocs_yml_is_the_one_that_is_built(site):
-    made = site({"other.yml": f"site_name: B\nplugins:\n{OPTIONS}"})
+def test_another_file_than_mkdocs_yml_is_the_one_that_is_built(tiny_project):
+    made = tiny_project({"other.yml": f"site_name: B\nplugins:\n{OPTIONS}"})
     assert read_project(made.folder / "other.yml").snippets.name == "experiments"
 
 
 # What only code could make
 
 
-def test_what_names_code_is_never_looked_up(site, tmp_path):
+def test_what_names_code_is_never_looked_up(tiny_project, tmp_path):
     ran = tmp_path / "ran"
     tags = [
         f"!!python/object/apply:os.system ['touch {ran}']",
@@ -156,22 +158,24 @@ def test_what_names_code_is_never_looked_up(site, tmp_path):
     listed = "".join(
         f"  - x{at}:\n      y: {tag}\n      z:\n        - 1\n        - {tag}\n" for at, tag in enumerate(tags)
     )
-    made = site({"mkdocs.yml": MKDOCS + f"markdown_extensions:\n{listed}", "evil.py": f"open({str(ran)!r}, 'w')\n"})
+    made = tiny_project(
+        {"mkdocs.yml": MKDOCS + f"markdown_extensions:\n{listed}", "evil.py": f"open({str(ran)!r}, 'w')\n"}
+    )
     for command in ("status", "trim"):
         assert made.run(command).code == 0
     assert made.project.markdown == {f"x{at}": {"z": [1]} for at in range(len(tags))}
     assert not ran.exists()
 
 
-def test_an_option_that_only_code_could_make_leaves_the_default(site):
+def test_an_option_that_only_code_could_make_leaves_the_default(tiny_project):
     fence = "custom_fences: [{name: mermaid, class: m, format: !!python/name:pymdownx.superfences.fence_code_format }]"
-    made = site({"mkdocs.yml": MKDOCS + f"markdown_extensions: [pymdownx.superfences: {{{fence}}}]\n"})
+    made = tiny_project({"mkdocs.yml": MKDOCS + f"markdown_extensions: [pymdownx.superfences: {{{fence}}}]\n"})
     html = make_markdown(made.project, None).convert("```mermaid\ngraph\n```\n")
     assert '<pre class="m"><code>graph</code></pre>' in html
 
 
-def test_a_folder_relative_to_the_page_is_that_of_the_page(site):
-    made = site(
+def test_a_folder_relative_to_the_page_is_that_of_the_page(tiny_project):
+    made = tiny_project(
         {
             "mkdocs.yml": MKDOCS + "markdown_extensions:\n  - pymdownx.snippets: {check_paths: true, base_path: "
             "[!relative , !relative $docs_dir/shared, !relative $config_dir/top]}\n",
@@ -230,8 +234,8 @@ def test_a_folder_relative_to_the_page_is_that_of_the_page(site):
         ("? [a]\n: b\n", "mkdocs.yml:1: not valid YAML: found unhashable key"),
     ],
 )
-def test_what_cannot_be_read_is_told_in_a_sentence(site, mkdocs, told):
-    made = site(
+def test_what_cannot_be_read_is_told_in_a_sentence(tiny_project, mkdocs, told):
+    made = tiny_project(
         {
             "mkdocs.yml": mkdocs,
             "back.yml": "INHERIT: mkdocs.yml\n",
@@ -244,38 +248,38 @@ def test_what_cannot_be_read_is_told_in_a_sentence(site, mkdocs, told):
 
 
 @pytest.mark.parametrize("kind", ["lists", "merges"])
-def test_aliases_that_come_to_millions_are_refused_at_once(site, kind):
+def test_aliases_that_come_to_millions_are_refused_at_once(tiny_project, kind):
     lines = ["a0: &a0 {k0: v}"]
     for at in range(1, 12):
         before = ", ".join([f"*a{at - 1}"] * 9)
         lines.append(f"a{at}: &a{at} " + (f"[{before}]" if kind == "lists" else f"{{<<: [{before}]}}"))
-    made = site({"mkdocs.yml": "\n".join(lines) + "\n"})
+    made = tiny_project({"mkdocs.yml": "\n".join(lines) + "\n"})
     assert "with its aliases written out this has more than 100,000 parts" in raised(lambda: made.project)
 
 
-def test_a_folder_of_records_that_is_a_file_is_told(site):
-    made = site({"snippets/records": "mine"})
+def test_a_folder_of_records_that_is_a_file_is_told(tiny_project):
+    made = tiny_project({"snippets/records": "mine"})
     assert "snippets/records is a file, and must be a folder" in made.run("status").err
 
 
-def test_a_project_without_pages_is_not_green(site):
-    made = site({})
+def test_a_project_without_pages_is_not_green(tiny_project):
+    made = tiny_project({})
     (made.folder / "docs").rmdir()
     told = made.run("check")
     assert told.code == 1 and "mkdocs.yml: there is no folder docs" in told.err
 
 
-def test_pytest_says_that_mkdocs_yml_cannot_be_read_where_that_may_matter(site):
-    made = site({"docs/index.md": "# A\n"})
+def test_pytest_says_that_mkdocs_yml_cannot_be_read_where_that_may_matter(tiny_project):
+    made = tiny_project({"docs/index.md": "# A\n"})
     made.write("mkdocs.yml", "plugins: [asrun: {snipets: x}]\n")
-    told = made.pytest("-q", "docs")
+    told = made.run_pytest("-q", "docs")
     assert told.code == 4 and "the asrun plugin has no option snipets" in told.text and "Traceback" not in told.text
     made.write("mkdocs.yml", "plugins: [macros: !ours {}]\n")
-    assert made.pytest("-q", "docs").code == 5, "a project without asrun is left alone"
+    assert made.run_pytest("-q", "docs").code == 5, "a project without asrun is left alone"
 
 
-def test_snippets_may_be_in_the_folder_of_pages(site):
-    made = site({"docs/index.md": "# A\n"})
+def test_snippets_may_be_in_the_folder_of_pages(tiny_project):
+    made = tiny_project({"docs/index.md": "# A\n"})
     made.write("mkdocs.yml", MKDOCS.replace("- asrun", "- asrun: {snippets: docs}"))
     made.write("docs/answer.py", ANSWER)
     made.write("docs/index.md", "# A\n\n{{ answer.answer }}\n")
@@ -288,8 +292,8 @@ def test_codes_say_where_they_are(tmp_path):
     assert isinstance(code, Code) and str(code) == "!!python/name:os.sep" and str(code.where) == "mkdocs.yml:2"
 
 
-def test_reading_takes_no_mkdocs(site):
-    made = site({"base.yml": "site_name: A\n", "mkdocs.yml": "INHERIT: base.yml\nplugins: [asrun]\n"})
+def test_reading_takes_no_mkdocs(tiny_project):
+    made = tiny_project({"base.yml": "site_name: A\n", "mkdocs.yml": "INHERIT: base.yml\nplugins: [asrun]\n"})
     code = "import sys; from asrun.project import *; print(find_project().uses_asrun, 'mkdocs' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=made.folder, env=dict(os.environ), capture_output=True, text=True, timeout=60
@@ -297,8 +301,8 @@ def test_reading_takes_no_mkdocs(site):
     assert done.stdout == "True False\n", done.stderr
 
 
-def test_a_hook_that_moves_the_pages_is_told(site):
+def test_a_hook_that_moves_the_pages_is_told(tiny_project):
     hook = "def on_config(config):\n    config.docs_dir += '/inner'\n    return config\n"
-    made = site({"mkdocs.yml": MKDOCS + "hooks: [hook.py]\n", "hook.py": hook, "docs/inner/index.md": "# A\n"})
+    made = tiny_project({"mkdocs.yml": MKDOCS + "hooks: [hook.py]\n", "hook.py": hook, "docs/inner/index.md": "# A\n"})
     told = made.run("build", "--no-run")
     assert told.code == 1 and "docs/inner, and mkdocs.yml says" in told.err and "moved them" in told.err

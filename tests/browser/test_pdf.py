@@ -276,20 +276,20 @@ def test_a_handout_in_steps_is_refused(deck):
     assert done.returncode == 2 and "leave out --fragments steps" in done.stderr
 
 
-def test_a_site_can_have_its_decks_as_pdf(browser, site):
-    made = site(
+def test_a_site_can_have_its_decks_as_pdf(browser, tiny_project):
+    made = tiny_project(
         {
             "docs/index.md": "# Start\n\n/// decks\n///\n",
             "slides/talk.md": "---\nlesson: index\n---\n\n# Talk\n\n[home](index.md)\n\nNote: said\n",
         }
     )
-    done = made.run_as_user("build", "--pdf")
+    done = made.run_subprocess("build", "--pdf")
     assert done.code == 0, done.text
     page = made.read("site/index.html")
     for name, said in (("talk.pdf", False), ("talk-handout.pdf", True)):
         assert f'href="slides/talk/{name}"' in page
         text = PdfReader(made.folder / "site/slides/talk" / name).pages[0].extract_text()
         assert "Talk" in text and ("said" in text) == said
-    assert made.run_as_user("build").code == 0
+    assert made.run_subprocess("build").code == 0
     assert "talk.pdf" not in made.read("site/index.html")
     assert not (made.folder / "site/slides/talk/talk.pdf").exists()

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from asrun.pages.context import Context
 from asrun.site import build as building
-from harness import COIN, Site, figure
+from asrun.testing import COIN, TinyProject, make_figure
 
 DESKTOP = {"width": 1280, "height": 900}
 TELEPHONE = {"width": 390, "height": 844}
@@ -97,8 +97,8 @@ extra: {generator: false, polyfills: [assets/asrun/iframe-worker-shim.js]}
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pages = {"docs/index.md": PAGE, "docs/other.md": "# Other\n", "slides/talk.md": DECK}
-    project = Site({"mkdocs.yml": MKDOCS, "snippets/coin.py": COIN, **pages}, tmp_path_factory.mktemp("asked"))
-    project.put("coin", VALUES, figures=[figure()])
+    project = TinyProject({"mkdocs.yml": MKDOCS, "snippets/coin.py": COIN, **pages}, tmp_path_factory.mktemp("asked"))
+    project.put("coin", VALUES, figures=[make_figure()])
     return building.build(Context(project.project))[0]
 
 

@@ -19,7 +19,7 @@ from dropoutlab.optimizers import SGD, Adam, AdamW
 from dropoutlab.passes import ACTIVATIONS, LOSSES
 from dropoutlab.schedules import Constant, Inverse, Linear, Ramp
 from dropoutlab.training import Batches, train
-from harness import has_compiler
+from machine import has_compiler
 
 architectures = st.builds(
     lambda inputs, hidden, classes: [inputs, *hidden, classes],

@@ -45,7 +45,7 @@ REMEDY = (
 )
 
 
-class BrowserFiles(BuildHookInterface):
+class BrowserFiles(BuildHookInterface):  # type: ignore[misc]  # hatchling is there while a wheel is built
     """Puts `vendor/` beside this file before a wheel, an editable install or a source distribution is made."""
 
     PLUGIN_NAME = "custom"

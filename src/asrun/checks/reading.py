@@ -11,6 +11,7 @@ from pathlib import Path
 from asrun.decks import of_project
 from asrun.errors import AsrunError
 from asrun.model import Where
+from asrun.pages.asked import Question
 from asrun.pages.citation import Citation, note_front_matter
 from asrun.pages.context import Context
 from asrun.pages.extension import AsrunExtension
@@ -36,6 +37,8 @@ class Read:
     error: AsrunError | None = None
     """Why it could not be read at all."""
     html: str = field(default="", repr=False)
+    asked: tuple[Question, ...] = field(default=(), repr=False)
+    """What it asked of the project."""
 
     @property
     def problems(self) -> list[AsrunError]:
@@ -77,7 +80,7 @@ def read_page(path: Path, context: Context) -> Read:
         html = markdown.convert(parted.text)
     except AsrunError as error:
         return Read(path, extension.page.citations + noted, error)
-    return Read(path, extension.page.citations + noted, html=html)
+    return Read(path, extension.page.citations + noted, html=html, asked=tuple(extension.page.context.asked))
 
 
 def read_deck(path: Path, context: Context) -> Read:
@@ -87,7 +90,7 @@ def read_deck(path: Path, context: Context) -> Read:
     except AsrunError as error:
         error.where = error.where or Where(context.project.relative(path))
         return Read(path, error=error)
-    return Read(path, rendered.citations, html=rendered.html)
+    return Read(path, rendered.citations, html=rendered.html, asked=rendered.asked)
 
 
 def read_notebook(path: Path, context: Context) -> Read:
@@ -134,7 +137,9 @@ def _read_prose(path: Path, context: Context) -> Read:
         lines = read_text(path, shown).split("\n")
     except AsrunError as error:
         return Read(path, error=error)
-    return Read(path, numbers_without_source(context, shown, without_long_comments(lines), 1, []))
+    page = context.for_page()
+    cited = numbers_without_source(page, shown, without_long_comments(lines), 1, [])
+    return Read(path, cited, asked=tuple(page.asked))
 
 
 def read_all(context: Context, *, without: Collection[Path] = ()) -> list[Read]:

@@ -78,7 +78,7 @@ def build(may_run: bool, untrusted: bool, allow_stale: bool, pdf: bool, beside: 
         site, cited = building.build(
             context, beside=beside, notice=lambda text: out.print(f"[yellow]note[/]    {escape(text)}")
         )
-    for asked in who_is_asked(context.asked):
+    for asked in who_is_asked(context.hosts):
         out.print(f"[yellow]note[/]    {escape(asked)}")
     trained = f"ran {plural(len(ran), 'record')}" if ran else "trained nothing"
     out.print(f"Reused {plural(reused, 'record')}, {trained}; checked {cited} values, claims and citations.")

@@ -28,7 +28,7 @@ MOST = 5
 """How many of the claims with the most slack are shown."""
 
 
-class _Share(click.ParamType):
+class _Share(click.ParamType):  # type: ignore[type-arg]  # older versions of click know of no argument
     """A percentage, with or without its sign: `95%`."""
 
     name = "percentage"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing
+from collections.abc import Generator, Sequence
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -12,15 +11,18 @@ import click
 
 from asrun.commands.console import cost, err, escape, out, progress
 from asrun.errors import AsrunError, Problems
+from asrun.executors.local import ThisMachine, each
+from asrun.executors.protocol import Done, Executor, Job
+from asrun.executors.registry import opened
 from asrun.freshness import conditions
 from asrun.freshness.snippet import choose_scale, find_snippet, survey
 from asrun.model import Record, RunName, Snippet, State
 from asrun.project import Project, find_project
 from asrun.records.store import Store
 from asrun.remote.bundle import check_bundle, pack
-from asrun.running import snippets as runner
-from asrun.running.interruption import ending_all
-from asrun.values.formats import format_seconds, plural
+from asrun.running import recording
+from asrun.running.follow import Telling
+from asrun.values.formats import plural
 
 __all__ = ["run"]
 
@@ -52,7 +54,8 @@ __all__ = ["run"]
 @click.option(
     "--on",
     metavar="ADDRESS",
-    help="Run on a Ray cluster: ray://HOST:10001 from anywhere; HOST:6379, or auto, on one of its nodes.",
+    help="Run elsewhere: on a Ray cluster, ray://HOST:10001 from anywhere, HOST:6379 or auto on one of its nodes; or "
+    "at SCHEME://…, where a package offers that.",
 )
 def run(
     names: tuple[str, ...],
@@ -83,146 +86,115 @@ def run(
         if not snippets and not broken and not labs:
             out.print(f"There are no snippets yet: write {project.relative(project.snippets)}/NAME.py", markup=False)
     if names or not labs:
-        if on:
-            runs = _run_there(project, store, snippets, scale, device, on, rerun=rerun)
-        else:
+        with opened(on) if on else nullcontext(ThisMachine(jobs)) as place, progress() as tell:
             chosen = []
             for snippet in snippets:
                 try:
-                    chosen.append(_chosen(snippet, scale, device, project, store))
+                    chosen.append(_chosen(project, store, place, snippet, scale, device))
                 except AsrunError as error:
                     if names:
                         raise
                     broken.append(error)
-            runs = [name for _, name in chosen]
-            with progress() as tell:
-                one = partial(_run_one, project, store, tell, rerun=rerun, redraw=redraw, at_once=min(jobs, len(runs)))
-                try:
-                    _all(one, chosen, jobs)
-                except AsrunError as error:
-                    broken = [*(error.errors if isinstance(error, Problems) else [error]), *broken]
+            # Named twice, it is run once.
+            chosen = list({job.run: job for job in chosen}.values())
+            broken = [*_all(project, store, place, chosen, tell, jobs, rerun=rerun, redraw=redraw), *broken]
         if broken:
             raise broken[0] if len(broken) == 1 else Problems(broken)
         if bundle:
-            pack(project, store, runs, bundle)
-            out.print(f"[green]packed[/]  {plural(len(runs), 'record')} -> {bundle}")
+            pack(project, store, [job.run for job in chosen], bundle)
+            out.print(f"[green]packed[/]  {plural(len(chosen), 'record')} -> {bundle}")
     if labs:
         _run_labs(project, rerun=rerun)
 
 
-def _run_there(
-    project: Project,
-    store: Store,
-    snippets: Sequence[Snippet],
-    scale: str | None,
-    device: str | None,
-    address: str,
-    *,
-    rerun: bool,
-) -> list[RunName]:
-    """Run what is not fresh on a cluster."""
-    from asrun.remote.cluster import connect, run_on
-
-    runs, jobs = [], []
-    with connect(address) as there, progress() as tell:
-        for snippet in snippets:
-            wanted = choose_scale(snippet, scale, project)
-            name = RunName(snippet.name, wanted, there.choose_device(snippet, device))
-            runs.append(name)
-            if not rerun and conditions.run_condition(project, snippet, name, store).state is State.FRESH:
-                _run_one(project, store, tell, snippet, name, rerun=False, redraw=False, at_once=1)
-            else:
-                jobs.append((snippet, wanted, name.device))
-        notice = partial(err.print, markup=False)
-        # Closed here, so that an interruption cancels what goes on there while the connection lasts.
-        with closing(run_on(there, project, store, jobs, tell, notice)) as records:
-            for record in records:
-                out.print(
-                    f"[green]ran[/]     {record.run}  {cost(record)} -> {project.relative(store.path(record.run))}"
-                )
-                _remark(record)
-    return runs
-
-
 def _chosen(
-    snippet: Snippet, scale: str | None, device: str | None, project: Project, store: Store
-) -> tuple[Snippet, RunName]:
+    project: Project, store: Store, place: Executor, snippet: Snippet, scale: str | None, device: str | None
+) -> Job:
     """Decide at which scale and on which device a snippet is run."""
     scale = choose_scale(snippet, scale, project)
     records = {each: store.get(RunName(snippet.name, scale, each)) for each in project.devices}
     took = {each: record.provenance.seconds for each, record in records.items() if record}
-    return snippet, RunName(snippet.name, scale, runner.choose_device(snippet, device, took))
+    device = place.choose_device(snippet, device, took)
+    return Job(snippet, RunName(snippet.name, scale, device), took.get(device))
 
 
-def _all(one: Callable[[Snippet, RunName], None], chosen: Sequence[tuple[Snippet, RunName]], jobs: int) -> None:
-    """Do one thing for each run, one after the other or several at once; one that fails leaves the others to be done.
-
-    Raises:
-        AsrunError: what went wrong, after everything else has ended.
-    """
-    errors: list[BaseException] = []
-    if jobs == 1 or len(chosen) < 2:
-        for each in chosen:
-            try:
-                one(*each)
-            except Exception as reason:
-                errors.append(reason)
-    else:
-        with ThreadPoolExecutor(jobs) as pool:
-            waiting = [pool.submit(one, *each) for each in chosen]
-            try:
-                wait(waiting)
-            except BaseException:
-                with ending_all():
-                    pool.shutdown(cancel_futures=True)
-                raise
-        errors = [error for each in waiting if (error := each.exception())]
-    if problems := [error for error in errors if isinstance(error, AsrunError)]:
-        raise problems[0] if len(problems) == 1 else Problems(problems)
-    if errors:
-        raise errors[0]
-
-
-def _run_one(
+def _all(
     project: Project,
     store: Store,
-    tell: Callable[[str, str], None],
-    snippet: Snippet,
-    name: RunName,
+    place: Executor,
+    jobs: Sequence[Job],
+    tell: Telling,
+    at_once: int,
     *,
     rerun: bool,
     redraw: bool,
-    at_once: int,
-) -> None:
-    from asrun.site import build as building
+) -> list[AsrunError]:
+    """Do what is to be done for each job: nothing, its drawing here, or its run there; a failure leaves the others.
 
-    condition = conditions.run_condition(project, snippet, name, store)
-    record = store.get(name)
-    try:
-        if redraw or (condition.state is State.FRESH and not rerun):
-            if record is None:
-                raise AsrunError(
-                    f"{name} has no record to draw", remedy=f"run it: asrun run {snippet.name} --scale {name.scale}"
-                )
-            drawing = conditions.drawing_condition(project, snippet, record)
-            if not redraw and drawing.state is State.FRESH:
-                out.print(f"[green]fresh[/]   {name}  ({cost(record)}; --rerun to run it all the same)")
-                return
-            building.draw(project, store, snippet, record, tell)
-            out.print(f"[green]drawn[/]   {name}")
-            return
-        tell(
-            str(name), f"starts; the last run took {format_seconds(record.provenance.seconds)}" if record else "starts"
+    Returns:
+        What went wrong, in the order of the jobs.
+    """
+    wrong: dict[RunName, AsrunError] = {}
+    to_draw, to_run = [], []
+    for job in jobs:
+        try:
+            match _what_to_do(project, store, job, rerun=rerun, redraw=redraw):
+                case "draw":
+                    to_draw.append(job)
+                case "run":
+                    to_run.append(job)
+        except AsrunError as error:
+            wrong[job.run] = error
+
+    def outcomes() -> Generator[Done, None, None]:
+        yield from each(partial(_draw, project, store, tell), to_draw, min(at_once, len(to_draw)))
+        if to_run:
+            yield from place.run(project, store, to_run, tell, partial(err.print, markup=False))
+
+    stopped = []
+    # Closed here, so that an interruption ends what goes on there while the place is ready.
+    with closing(outcomes()) as came:
+        try:
+            for done in came:
+                if isinstance(done.outcome, AsrunError):
+                    wrong[done.job.run] = done.outcome
+                elif done.job in to_draw:
+                    out.print(f"[green]drawn[/]   {done.job.run}")
+                else:
+                    _tell_ran(project, store, done.job, done.outcome)
+        except AsrunError as error:
+            stopped.append(error)
+    told = [*(wrong[job.run] for job in jobs if job.run in wrong), *stopped]
+    return [one for error in told for one in (error.errors if isinstance(error, Problems) else [error])]
+
+
+def _what_to_do(project: Project, store: Store, job: Job, *, rerun: bool, redraw: bool) -> str:
+    """Return "run" or "draw"; or an empty text, after telling that all is fresh."""
+    condition, record = conditions.run_condition(project, job.snippet, job.run, store), store.get(job.run)
+    if not redraw and (rerun or condition.state is not State.FRESH):
+        return "run"
+    if record is None:
+        raise AsrunError(
+            f"{job.run} has no record to draw", remedy=f"run it: asrun run {job.run.snippet} --scale {job.run.scale}"
         )
-        made = building.make_record(project, store, snippet, name.scale, name.device, tell, at_once=at_once)
-    finally:
-        tell(str(name), "")
-        tell(f"{name} figures", "")
-    out.print(f"[green]ran[/]     {name}  {cost(made)} -> {project.relative(store.path(made.run))}")
-    _remark(made)
-    before, now = record.provenance.seconds if record else 0.0, made.provenance.seconds
+    if redraw or conditions.drawing_condition(project, job.snippet, record).state is not State.FRESH:
+        return "draw"
+    out.print(f"[green]fresh[/]   {job.run}  ({cost(record)}; --rerun to run it all the same)")
+    return ""
+
+
+def _draw(project: Project, store: Store, tell: Telling, job: Job) -> Record:
+    record = store.get(job.run)
+    assert record, "whoever asks has seen it"
+    return recording.draw(project, store, job.snippet, record, tell)
+
+
+def _tell_ran(project: Project, store: Store, job: Job, record: Record) -> None:
+    out.print(f"[green]ran[/]     {job.run}  {cost(record)} -> {project.relative(store.path(job.run))}")
+    _remark(record)
+    before, now = job.took or 0.0, record.provenance.seconds
     if before and now > max(_SLOW * before, before + 5):
-        out.print(f"[yellow]slow[/]    {name}  took {now / before:.1f} times as long as the last time")
+        out.print(f"[yellow]slow[/]    {job.run}  took {now / before:.1f} times as long as the last time")
 
 
 def _remark(record: Record) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 from asrun.commands.console import out, state
 from asrun.errors import AsrunError, Exit
 from asrun.freshness import conditions
+from asrun.freshness.key import sources
 from asrun.freshness.snippet import find_snippet, survey
 from asrun.model import Condition, State
 from asrun.project import Project, find_project
@@ -35,9 +36,10 @@ def status(as_json: bool, strict_versions: bool) -> None:
     """
     project = find_project()
     store = Store(project)
-    found = conditions.conditions(project, store, drawn=True, strict_versions=strict_versions)
+    read = sources(project)
+    found = conditions.conditions(project, store, drawn=True, strict_versions=strict_versions, read=read)
     recorded = {run.snippet for run in found}
-    broken = {name: error for name, error in survey(project).broken.items() if name not in recorded}
+    broken = {name: error for name, error in survey(project, read).broken.items() if name not in recorded}
     labs = _labs(project)
     if as_json:
         rows = [{"snippet": run.snippet, "scale": run.scale, "device": run.device} | _json(condition)

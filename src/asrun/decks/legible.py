@@ -82,7 +82,8 @@ def _measure(browser: Browser, path: Path, screen: Screen, shown: str) -> list[d
         page.goto(path.as_uri())
         page.wait_for_function("window.Reveal?.isReady()")
         measure = (ASSETS / "measure.js").read_text("utf-8").partition("*/")[2].strip().rstrip(";")
-        return page.evaluate(measure, {"least": screen.least, "scrolls": screen.scrolls})
+        faults: list[dict[str, Any]] = page.evaluate(measure, {"least": screen.least, "scrolls": screen.scrolls})
+        return faults
 
 
 def _wrong(slide: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from pymdownx.emoji import gemoji, to_alt
 from asrun.decks.render import deck_title, render_deck, write_deck
 from asrun.errors import AsrunError, Problems
 from asrun.model import Where
+from asrun.pages.asked import Question
 from asrun.pages.citation import Citation, note_front_matter
 from asrun.pages.context import Context
 from asrun.pages.elements import Links
@@ -20,8 +21,7 @@ from asrun.pages.markdown import make_markdown
 from asrun.pages.prose import numbers_without_source
 from asrun.text.almost import doubtful_fences
 from asrun.text.comments import without_long_comments
-from asrun.text.deck_source import Deck, parse_deck
-from asrun.text.front_matter import read_text
+from asrun.text.deck_source import Deck
 
 __all__ = ["Converter", "Rendered", "dialect", "render", "write"]
 
@@ -53,6 +53,8 @@ class Rendered:
     deck: Deck
     html: str
     citations: list[Citation]
+    asked: tuple[Question, ...]
+    """What its slides asked of the project."""
 
     @property
     def title(self) -> str:
@@ -71,13 +73,12 @@ def render(path: Path, context: Context, *, strict: bool = True, directory_urls:
     Raises:
         AsrunError: when it is strict, and something on a slide is wrong.
     """
-    shown = context.project.relative(path)
-    text = read_text(path, shown)
-    deck = parse_deck(text, shown)
-    lesson = deck.meta.get("lesson")
+    shown, context = context.project.relative(path), context.for_page()
+    read = context.deck(shown)
+    deck, lesson = read.deck, read.deck.meta.get("lesson")
     links = Links("", "../../", directory_urls)
     convert = Converter(context, deck, links, strict=strict)
-    if lesson and not (context.project.docs / f"{lesson}.md").is_file():
+    if lesson and not context.has_page(f"{lesson}.md"):
         raise AsrunError(
             f"this deck belongs to the lesson {lesson}, which does not exist",
             where=Where(shown, 1),
@@ -90,13 +91,13 @@ def render(path: Path, context: Context, *, strict: bool = True, directory_urls:
         site_root=links.to("index.md"),
         lesson=links.to(f"{lesson}.md") if lesson else None,
     )
-    lines = without_long_comments(text.split("\n")[deck.first_line - 1 :])
+    lines = without_long_comments(read.text.split("\n")[deck.first_line - 1 :])
     noted = numbers_without_source(context, shown, lines, deck.first_line, convert.citations)
     noted += note_front_matter(deck.problems)
     noted += [Citation("page", "", each.where, each) for each in _forgotten(deck) if each.where]
     if strict and noted:
         raise Problems(cited.error for cited in noted if cited.error)
-    return Rendered(deck, html, convert.citations + noted)
+    return Rendered(deck, html, convert.citations + noted, tuple(context.asked))
 
 
 def _forgotten(deck: Deck) -> Iterator[AsrunError]:

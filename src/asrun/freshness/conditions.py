@@ -21,8 +21,9 @@ from asrun.freshness.key import (
     plot_code,
     sources,
 )
-from asrun.freshness.reach import PassedBy, Sources, compare, merge, reach
+from asrun.freshness.reach import PassedBy, compare, merge, reach
 from asrun.freshness.snippet import Survey, cheapest_scale, survey
+from asrun.freshness.sources import Sources
 from asrun.model import Condition, Digests, Record, RunName, Snippet, State
 from asrun.project import Project
 from asrun.records.store import Store, write_whole
@@ -60,10 +61,10 @@ def conditions(
         strict_versions: Whether a record made with other versions of Python or packages than there are here is.
         read: The project's modules, where they were read a moment ago.
     """
-    surveyed = survey(project)
-    recorded = store.list()
     # What snippets share is read once for all of them.
     read = read or sources(project)
+    surveyed = survey(project, read)
+    recorded = store.list()
     found = {}
     for run in recorded:
         snippet = surveyed.found.get(run.snippet)
@@ -134,11 +135,8 @@ def _once(read: Sources | None, what: str, record: Record, judge: Callable[[], C
     """Judge a record once for as long as the modules that were read are looked at."""
     if read is None:
         return judge()
-    known = read.judged.get((what, id(record)))
     # The record is kept beside its condition, so that no other one can have its identity.
-    if known is None or known[0] is not record:
-        known = read.judged[what, id(record)] = (record, judge())
-    return known[1]
+    return read.once((what, id(record)), lambda: (record, judge()))[1]
 
 
 def _record_condition(project: Project, snippet: Snippet, record: Record, read: Sources | None) -> Condition:

@@ -11,7 +11,7 @@ from typing import Any
 from asrun.errors import AsrunError
 from asrun.model import Where
 
-__all__ = ["Definition", "Import", "Module", "read_module", "tree_digest"]
+__all__ = ["Definition", "Import", "Module", "parse", "read_module", "tree_digest"]
 
 MODULE_LEVEL = "(module level)"
 """The label of statements that bind no name, and so run whenever the module is imported."""
@@ -103,6 +103,15 @@ class Module:
     """Modules that are imported whenever this one is: by statements that nothing is around."""
 
 
+@functools.lru_cache(maxsize=256)
+def parse(source: bytes | str) -> ast.Module:
+    """Parse Python, once for all who ask: nobody changes the tree.
+
+    It is known by what is in it, so that what was edited is another source. Trees of the course take 16 MB.
+    """
+    return ast.parse(source)
+
+
 @functools.lru_cache(maxsize=1024)
 def read_module(source: bytes, shown: str, dotted: str, is_package: bool) -> Module:
     """Read a module's source into its definitions.
@@ -117,7 +126,7 @@ def read_module(source: bytes, shown: str, dotted: str, is_package: bool) -> Mod
         AsrunError: when it is not valid Python.
     """
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
     except (SyntaxError, ValueError, RecursionError) as error:
         what = getattr(error, "msg", None) or str(error)
         raise AsrunError(f"not valid Python: {what}", where=Where(shown, getattr(error, "lineno", None))) from error

@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from asrun.freshness.reach import PassedBy, Sources, file_digest, reach
+from asrun.freshness.reach import PassedBy, file_digest, reach
+from asrun.freshness.sources import Sources
 from asrun.model import Digests, Snippet
 from asrun.own import ASSETS
 from asrun.project import Project
@@ -45,7 +46,8 @@ def plot_code(project: Project, snippet: Snippet, *, read: Sources | None = None
 
     if not snippet.plots:
         return {}
-    return code(project, snippet.path, "plot", read=read) | {"asrun": {"figure style": style_digest()}}
+    style = read.once(style_digest, style_digest) if read else style_digest()
+    return code(project, snippet.path, "plot", read=read) | {"asrun": {"figure style": style}}
 
 
 def unreached(project: Project, entered: set[Path], modules: list[str]) -> dict[str, Digests]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from asrun.errors import AsrunError, did_you_mean
@@ -66,7 +66,7 @@ def choose_device(
     has_gpu: Callable[[], bool],
     lacking: str,
     remedy: str,
-    took: dict[str, float] | None = None,
+    took: Mapping[str, float] | None = None,
 ) -> str:
     """Return the device class to run on: what was asked for, or a GPU if the snippet can use one and there is one.
 

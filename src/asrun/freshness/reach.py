@@ -20,12 +20,12 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from asrun.freshness.definitions import Definition, Import, Module, read_module
+from asrun.freshness.definitions import Definition, Import, Module
+from asrun.freshness.sources import Sources
 from asrun.model import Digests
 
-__all__ = ["EVERYTHING", "Observed", "PassedBy", "Reading", "Sources", "compare", "file_digest", "merge", "reach"]
+__all__ = ["EVERYTHING", "Observed", "PassedBy", "Reading", "compare", "file_digest", "merge", "reach"]
 
 
 def file_digest(path: Path) -> str:
@@ -134,70 +134,6 @@ class Reading:
                 walk.call(path, sorted(labels))
         functions = {file: labels for file, labels in sorted(walk.passed_by.functions.items()) if labels}
         return walk.result(), PassedBy(functions, walk.passed_by.modules, walk.passed_by.reached_otherwise)
-
-
-_ASRUN = __name__.partition(".")[0]
-
-
-def _is_asrun(dotted: str) -> bool:
-    """Is it a module of asrun's own?"""
-    # By its name: a run has the asrun that runs it, and on a cluster that is not the copy that came with the project.
-    return dotted.partition(".")[0] == _ASRUN
-
-
-class Sources:
-    """The project's own modules at one moment: each is looked for, and read, once.
-
-    Arguments:
-        folders: Where they are found, as on `sys.path`.
-        root: The project's folder; files are named relative to it.
-    """
-
-    def __init__(self, folders: Sequence[Path], root: Path):
-        self.folders, self.root = tuple(folders), root
-        self.judged: dict[Any, Any] = {}
-        """What was concluded from them, for whoever asks again."""
-        # Caches of this object, and not of the class: what they hold is true of one moment.
-        self.find = functools.cache(self._find)
-        self.is_folder = functools.cache(self._is_folder)
-        self.module = functools.cache(self._module)
-        self.package = functools.cache(self._package)
-        self.shown = functools.cache(self._shown)
-
-    def _shown(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
-
-    def _module(self, path: Path) -> Module:
-        return read_module(path.read_bytes(), self.shown(path), self._dotted(path), path.name == "__init__.py")
-
-    def _package(self, path: Path) -> Path | None:
-        """Return the `__init__.py` that is imported before a module."""
-        package = path.parent / "__init__.py"
-        if path == package:
-            package = path.parent.parent / "__init__.py"
-        inside = any(package.is_relative_to(folder) for folder in self.folders)
-        return package if inside and package.is_file() else None
-
-    def _is_folder(self, dotted: str) -> bool:
-        """Is it a package without an `__init__.py`?"""
-        return not _is_asrun(dotted) and any(folder.joinpath(*dotted.split(".")).is_dir() for folder in self.folders)
-
-    def _find(self, dotted: str) -> Path | None:
-        if _is_asrun(dotted):
-            return None
-        parts = dotted.split(".")
-        for folder in self.folders:
-            for path in (folder.joinpath(*parts, "__init__.py"), folder.joinpath(*parts).with_suffix(".py")):
-                if path.is_file():
-                    return path
-        return None
-
-    def _dotted(self, path: Path) -> str:
-        for folder in self.folders:
-            if path.is_relative_to(folder):
-                parts = path.relative_to(folder).with_suffix("").parts
-                return ".".join(parts[:-1] if path.name == "__init__.py" else parts)
-        return path.stem
 
 
 class _Walk:

@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from asrun.errors import AsrunError, did_you_mean
+from asrun.freshness.definitions import parse
+from asrun.freshness.key import sources
 from asrun.freshness.needs import check_needs
 from asrun.freshness.rounding import check_rounding
+from asrun.freshness.sources import Sources
 from asrun.model import Snippet, Where
 from asrun.project import Project
 
 __all__ = [
-    "Survey", "by_preference", "cheapest_scale", "choose_scale", "find_snippet", "is_snippet", "list_snippets",
-    "section", "survey",
+    "Survey", "by_preference", "cheapest_scale", "choose_scale", "find_snippet", "is_snippet", "list_snippets", "survey"
 ]  # fmt: skip
-
-_SECTION = re.compile(r"^(?P<indent>[ \t]*)#\s*section:\s*(?P<name>[\w-]+)\s*$")
-_SECTION_END = re.compile(r"^[ \t]*#\s*end section\s*$")
 
 
 @dataclass(frozen=True)
@@ -44,17 +43,26 @@ class Survey:
         return _no_snippet(name, project, [*self.found, *self.broken])
 
 
-def survey(project: Project) -> Survey:
+def survey(project: Project, read: Sources | None = None) -> Survey:
     """Read every snippet of the project; a file that cannot be read takes no other with it.
 
     Files whose name starts with `_` are not snippets, nor are modules without `run` and SCALES: others import them.
+
+    Arguments:
+        project: The project.
+        read: Its modules, where somebody reads them already: they are surveyed once then.
     """
+    read = read or sources(project)
+    return read.once(survey, lambda: _survey(project, read))
+
+
+def _survey(project: Project, read: Sources) -> Survey:
     found: dict[str, Snippet] = {}
     broken: dict[str, AsrunError] = {}
     spelled: dict[str, str] = {}
     for path in _files(project):
         try:
-            snippet = _read(path, project)
+            snippet = _read(path, project, read)
         except AsrunError as error:
             broken[path.stem] = error
             continue
@@ -81,7 +89,7 @@ def list_snippets(project: Project) -> list[Snippet]:
 def is_snippet(path: Path, project: Project) -> bool:
     """Tell whether a file in the folder of snippets is one, or is meant to be one and cannot be read."""
     try:
-        return not path.name.startswith("_") and _read(path, project) is not None
+        return not path.name.startswith("_") and _read(path, project, sources(project)) is not None
     except AsrunError:
         return True
 
@@ -122,7 +130,7 @@ def read_snippet(path: Path, project: Project) -> Snippet:
     Raises:
         AsrunError: when it does not keep the contract: a docstring that asks, literal SCALES, a function `run`.
     """
-    snippet = _read(path, project)
+    snippet = _read(path, project, sources(project))
     if snippet is None:
         raise _no_run(path, project)
     return snippet
@@ -137,21 +145,22 @@ def _no_run(path: Path, project: Project) -> AsrunError:
     )
 
 
-def _read(path: Path, project: Project) -> Snippet | None:
+def _read(path: Path, project: Project, read: Sources) -> Snippet | None:
     """Read one file; None for a module that has neither `run` nor SCALES, and is only there to be imported."""
     try:
-        return _read_contract(path, project.relative(path))
+        return _read_contract(path, project.relative(path), read)
     except AsrunError as error:
         error.cause = _cause(path.stem)
         raise
 
 
-def _read_contract(path: Path, shown: str) -> Snippet | None:
+def _read_contract(path: Path, shown: str, read: Sources) -> Snippet | None:
     try:
         if not path.is_file():
             raise FileNotFoundError(errno.ENOENT, "it is no file, or a link that leads nowhere")
-        source = path.read_text("utf-8-sig")
-        tree = ast.parse(source)
+        content = read.content(path)
+        source = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        tree = parse(content)
     except OSError as error:
         raise AsrunError(
             f"this snippet cannot be read ({error.strerror or error})",
@@ -332,46 +341,3 @@ def _evaluate(node: ast.expr) -> Any:
             raise ValueError("{**other} is not a literal")
         return {ast.literal_eval(k): _evaluate(v) for k, v in zip(node.keys, node.values, strict=True) if k}
     return ast.literal_eval(node)
-
-
-def section(snippet: Snippet, name: str, shown: str, where: Where | None = None) -> tuple[str, int]:
-    """Cut a part out of a snippet: a marked section, or a top-level function or class by its name.
-
-    A section starts at a line `# section: name` and ends at `# end section`, the next section or the end of the file.
-
-    Returns:
-        The lines, with common indentation and section marks removed, and the number of the first in the file.
-    """
-    lines = snippet.source.split("\n")
-    marks = {match["name"]: at for at, line in enumerate(lines) if (match := _SECTION.match(line))}
-    if name in marks:
-        start = marks[name] + 1
-        end = next(
-            (at for at in range(start, len(lines)) if _SECTION_END.match(lines[at]) or _SECTION.match(lines[at])),
-            len(lines),
-        )
-    else:
-        definitions = {
-            node.name: node
-            for node in ast.parse(snippet.source).body
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-        }
-        if name not in definitions:
-            known = [*marks, *definitions]
-            raise AsrunError(
-                f"{shown} has no section or function called {name}",
-                where=where,
-                remedy=did_you_mean(name, known, otherwise=f"it has: {', '.join(known)}"),
-            )
-        node = definitions[name]
-        start = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]) - 1
-        end = node.end_lineno or len(lines)
-    kept = [line for line in lines[start:end] if not (_SECTION.match(line) or _SECTION_END.match(line))]
-    indent = min((len(line) - len(line.lstrip()) for line in kept if line.strip()), default=0)
-    return "\n".join(line[indent:] for line in kept).strip("\n"), start + 1
-
-
-def whole(snippet: Snippet) -> str:
-    """Return the whole file as a reader should see it: without section marks."""
-    lines = snippet.source.rstrip("\n").split("\n")
-    return "\n".join(line for line in lines if not (_SECTION.match(line) or _SECTION_END.match(line)))

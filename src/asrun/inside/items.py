@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
-import shutil
-import subprocess
+import pkgutil
 import sys
 import traceback
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from asrun.errors import AsrunError
 
 if TYPE_CHECKING:
     from asrun.inside.watch import Watch
 
-__all__ = ["NOTHING", "begin", "compute", "is_within", "pack", "results", "understood", "visible_gpus"]
+__all__ = [
+    "ELSEWHERE", "NOTHING", "Computer", "begin", "compute", "elsewhere", "is_within", "pack", "results", "understood",
+]  # fmt: skip
 
 _within = False
 """Whether this process computes items of another one's: it starts none of its own."""
@@ -36,15 +39,37 @@ def is_within() -> bool:
     return _within
 
 
-def visible_gpus() -> list[str]:
-    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None:
-        return [each for each in named.split(",") if each.strip() not in ("", "-1")]
-    if not shutil.which("nvidia-smi"):
-        return []
-    told = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
-    return [str(index) for index, _ in enumerate(told.stdout.splitlines())] if told.returncode == 0 else []
+class Computer(Protocol):
+    """Computes the items of one call of `pmap`, wherever that is: `in_processes`, or what `elsewhere` finds."""
+
+    def __call__(self, function: Callable[[Any], Any], items: Sequence[Any], gpus: float) -> list[Any]:
+        """Return the results in the order of the items; items and results travel as `pack` and `compute` pack them.
+
+        Arguments:
+            function: Takes an item.
+            items: What it is called for; more than one.
+            gpus: What part of a GPU each item has for itself, where there are GPUs.
+
+        Raises:
+            Exception: what the function raised for the first item for which it raised anything.
+            AsrunError: when an item is lost.
+        """
+
+
+ELSEWHERE = "ASRUN_ITEMS"
+"""The environment variable by which whoever starts a run says that its items are computed elsewhere, as JSON.
+
+`by` names a function, `package.module:function`; it is called as a `Computer` is, and with what `there` says.
+"""
+
+
+def elsewhere() -> Computer | None:
+    """Return what computes the items of this run if whoever started it named it; None where this machine does."""
+    told = os.environ.get(ELSEWHERE)
+    if not told or _within:
+        return None
+    named = json.loads(told)
+    return partial(pkgutil.resolve_name(named["by"]), there=named["there"])
 
 
 def pack(what: Any) -> bytes:
@@ -108,7 +133,8 @@ def understood(reply: bytes, here: Callable[[str], str] = str) -> tuple[str, Any
     if cuda and torch and not torch.cuda.is_initialized():
         # The device class of a record is that of the run as a whole.
         torch.cuda.init()
-    return pickle.loads(answer)
+    kind, what = pickle.loads(answer)
+    return kind, what
 
 
 def results(outcomes: dict[int, tuple[str, Any]]) -> list[Any]:

@@ -76,7 +76,7 @@ class Luck:
             # seed even when it is given one.
             frame = sys._getframe(1)
             self._made = self._made or (self._is_own(frame) and "RandomState" not in frame.f_code.co_names)
-            return original(bits)
+            return int(original(bits))
 
         module.randbits = randbits  # type: ignore[attr-defined]
 

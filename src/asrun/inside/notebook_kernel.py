@@ -39,7 +39,7 @@ class _WatchedKernel(IPythonKernel):
             "versions": versions(folders, also=[self.shell.user_ns if self.shell else {}]),
         } | device()
         write(Path(self.request["out"], "report.json"), report)
-        return super().do_shutdown(restart)
+        return super().do_shutdown(restart)  # type: ignore[no-untyped-call]
 
 
 def main(request_file: str, arguments: list[str]) -> None:
@@ -56,13 +56,13 @@ def main(request_file: str, arguments: list[str]) -> None:
     os.dup2(nothing, 0)
     os.close(nothing)
     app = IPKernelApp.instance(kernel_class=_WatchedKernel)
-    app.initialize(arguments)
+    app.initialize(arguments)  # type: ignore[no-untyped-call]
     app.kernel.request = request
     # Not sooner: what IPython reads to start decides nothing.
     app.kernel.calls = Calls(request["folders"])
     assert app.shell, "it was initialised"
     app.kernel.watch = Watch(request["folders"], app.shell.user_global_ns)
-    app.start()
+    app.start()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

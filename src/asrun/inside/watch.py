@@ -19,6 +19,7 @@ from typing import Any
 
 from asrun.inside.leftovers import MARK, end_marked
 from asrun.inside.variables import Variables
+from asrun.machine import cores
 from asrun.own import PACKAGE
 
 __all__ = [
@@ -251,11 +252,7 @@ def device() -> dict[str, Any]:
     if info.is_file():
         names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
         name = names[0] if names else name
-    return {"device_class": "cpu", "device": f"{name}, {_cores()} cores", "peak_memory_mb": round(_peak_memory(), 1)}
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {"device_class": "cpu", "device": f"{name}, {cores()} cores", "peak_memory_mb": round(_peak_memory(), 1)}
 
 
 def _peak_memory() -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import xml.etree.ElementTree as etree
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from markdown.util import AtomicString
 
 from asrun.model import Condition, Record, RunName, State
 from asrun.pages.citation import Citation
-from asrun.pages.literature import Entry, Literature
+from asrun.pages.literature import Entry, Published
 from asrun.values.comparison import LEVEL, Comparison, Interval
 from asrun.values.formats import describe, format_measure, format_number, format_seconds, plural
 from asrun.values.measure import SEED, Measure
@@ -24,6 +24,8 @@ RECORDS_PAGE = "about/records.md"
 GRID = "asrun-grid"
 """Class of our tables: those without one are the theme's to put into a box."""
 REFERENCES_PAGE = "references/index.md"
+Source = Callable[[str], tuple[Published, Entry]]
+"""Finds a published number by its key, and the work that it stands in."""
 
 
 def element(tag: str, *children: etree.Element | str, classes: str = "", **attributes: str) -> etree.Element:
@@ -193,7 +195,7 @@ def bibliography(entries: Iterable[Entry]) -> etree.Element:
     return made
 
 
-def evidence(comparisons: Iterable[Comparison], literature: Literature, links: Links) -> list[etree.Element]:
+def evidence(comparisons: Iterable[Comparison], source: Source, links: Links) -> list[etree.Element]:
     """Show what decided a claim: both sides of each comparison, the test, and where the numbers come from."""
     parts = []
     for each in comparisons:
@@ -206,7 +208,7 @@ def evidence(comparisons: Iterable[Comparison], literature: Literature, links: L
                     element("th", element("code", side.text), scope="row"),
                     element("td", shown(side)),
                     element("td", _n(side)),
-                    element("td", *_from(side, literature, links)),
+                    element("td", *_from(side, source, links)),
                 )
             )
         parts.append(element("table", *rows, classes=GRID))
@@ -255,7 +257,7 @@ def _n(side: Measure) -> str:
     return "1"
 
 
-def _from(side: Measure, literature: Literature, links: Links) -> list[etree.Element | str]:
+def _from(side: Measure, cited: Source, links: Links) -> list[etree.Element | str]:
     parts: list[etree.Element | str] = []
     for source in sorted(side.sources, key=str):
         if parts:
@@ -263,6 +265,6 @@ def _from(side: Measure, literature: Literature, links: Links) -> list[etree.Ele
         if isinstance(source, RunName):
             parts.append(element("a", str(source), href=links.to(RECORDS_PAGE, record_anchor(source))))
         else:
-            number = literature.published[str(source).removeprefix("published.")]
-            parts += [citation(literature.entries[number.cite], links), f", {number.place}"]
+            number, work = cited(str(source).removeprefix("published."))
+            parts += [citation(work, links), f", {number.place}"]
     return parts or ["stated"]

@@ -38,7 +38,7 @@ from asrun.text.mathml import MathExtension
 __all__ = ["AsrunExtension", "Page", "makeExtension"]
 
 
-class AsrunExtension(BlocksExtension):
+class AsrunExtension(BlocksExtension):  # type: ignore[misc]  # pymdownx has no types
     """Registers the blocks and inlines of asrun.
 
     Options:
@@ -67,7 +67,7 @@ class AsrunExtension(BlocksExtension):
     def extendMarkdownBlocks(self, md: Markdown, block_mgr: BlocksProcessor) -> None:
         md.registerExtension(self)
         self.context = self.getConfig("context") or Context(project_around())
-        self.math = MathExtension(locate=self._locate, macros=self.context.project.macros)
+        self.math = MathExtension(locate=self._locate)
         self.reset()
         md.preprocessors.register(LinePreprocessor(md, self), "asrun-lines", 33)
         md.preprocessors.register(MarkPreprocessor(md, self), "asrun-mark", 29)
@@ -96,9 +96,12 @@ class AsrunExtension(BlocksExtension):
         full = project.root / path
         inside = full.relative_to(project.docs).as_posix() if full.is_relative_to(project.docs) else Path(path).name
         self.page = Page(
-            self.context, path, Links(inside, self.getConfig("site_root") or None, self.getConfig("directory_urls"))
+            self.context.for_page(),
+            path,
+            Links(inside, self.getConfig("site_root") or None, self.getConfig("directory_urls")),
         )
         self.math.setConfig("page", path)
+        self.math.setConfig("macros", self.page.context.macros())
 
     def _locate(self, formula: str) -> Where | None:
         """Find the line of a formula: that of the first line of the page that has its first line."""

@@ -71,7 +71,9 @@ _IN_TAG = re.compile(r"(<[a-zA-Z][^<>]*|\]\([^()\s]*)\Z")
 class ValueInline(_Inline):
     """`{{ snippet.value | format }}`, `{{ published.key }}`."""
 
-    def handleMatch(self, m: re.Match[str], data: str) -> tuple[etree.Element, int, int]:
+    def handleMatch(  # type: ignore[override]  # an InlineProcessor's, and not an old Pattern's
+        self, m: re.Match[str], data: str
+    ) -> tuple[etree.Element, int, int]:
         page = self.extension.page
         page.understood.update(places(m[0]))
         text, spec = (strip_marks(part).strip() for part in m[3].partition(BAR)[::2])
@@ -98,8 +100,7 @@ class ValueInline(_Inline):
             )
             target = page.links.to(RECORDS_PAGE, record_anchor(run))
         elif published:
-            number = page.context.literature.published[published[0]]
-            entry = page.context.literature.entries[number.cite]
+            number, entry = page.context.source(published[0])
             note = f"{entry.short}, {number.where}: {number.what} ({number.how})"
             target = page.links.to(REFERENCES_PAGE, number.cite)
         else:
@@ -111,7 +112,9 @@ class ValueInline(_Inline):
 class CitationInline(_Inline):
     """`[@key]`, or `[@one; @two]`."""
 
-    def handleMatch(self, m: re.Match[str], data: str) -> tuple[etree.Element, int, int]:
+    def handleMatch(  # type: ignore[override]  # an InlineProcessor's, and not an old Pattern's
+        self, m: re.Match[str], data: str
+    ) -> tuple[etree.Element, int, int]:
         page = self.extension.page
         page.understood.update(places(m[0]))
         shown = element("span", "(", classes="asrun-citations")
@@ -119,23 +122,14 @@ class CitationInline(_Inline):
             key, _, locator = strip_marks(work).strip().removeprefix("@").partition(",")
             key = key.strip()
             cited = page.cite("citation", key, int(m[1]), int(m[2]))
-            problem = None
-            try:
-                known = page.context.literature.entries
-            except AsrunError as error:
-                # The whole bibliography cannot be read; a preview goes on all the same.
-                known, problem = {}, error
-            entry = known.get(key)
             if at:
                 shown[-1].tail = (shown[-1].tail or "") + "; "
-            if entry is None:
-                problem = problem or AsrunError(
-                    f"there is no {key} in references.bib", remedy=f"it has: {', '.join(known) or 'no works yet'}"
-                )
-                shown.append(error_box(page.fail(cited, problem), "span"))
-            else:
-                shown.append(citation(entry, page.links))
+            try:
+                shown.append(citation(page.context.work(key), page.links))
                 if locator.strip():
                     shown[-1].tail = f", {locator.strip()}"
+            except AsrunError as error:
+                # It may be that the whole bibliography cannot be read; a preview goes on all the same.
+                shown.append(error_box(page.fail(cited, error), "span"))
         shown[-1].tail = (shown[-1].tail or "") + ")"
         return shown, m.start(0), m.end(0)

@@ -33,9 +33,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import bibtexparser
 import numpy as np
 import yaml
+from bibtexparser.entrypoint import parse_string
 
 from asrun.errors import AsrunError, quoted, visible
 from asrun.model import Where
@@ -115,7 +115,7 @@ class Literature:
         try:
             # What it logs of broken entries is told below, and in words that can be shown.
             logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
-            library = bibtexparser.parse_string(self._read(path, WRITTEN))
+            library = parse_string(self._read(path, WRITTEN))
         except UnicodeDecodeError as error:
             where = Where(self.project.relative(path))
             raise AsrunError(f"not valid UTF-8: {error}", where=where, remedy="save it as UTF-8") from error

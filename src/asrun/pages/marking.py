@@ -72,7 +72,7 @@ def mark(lines: Sequence[str], numbers: Sequence[int], extension: Any) -> Marked
     works: Collection[str] = ()
     # What is wrong with the literature is told where it is cited.
     with contextlib.suppress(AsrunError):
-        works = page.context.literature.entries
+        works = page.context.citekeys()
     marked = mark_lines(lines, numbers, foreign, ours=OURS, works=works)
     page.headers |= marked.headers
     page.marked |= marked.places

@@ -11,17 +11,11 @@ from asrun.errors import AsrunError, Exit
 from asrun.model import RunName, Where
 from asrun.pages.citation import Citation
 from asrun.pages.context import Context
-from asrun.project import Project
 from asrun.text.numerals import Unsourced, find_unsourced
 
-__all__ = ["asks_for_sources", "numbers_without_source"]
+__all__ = ["numbers_without_source"]
 
 KIND = "number"
-
-
-def asks_for_sources(project: Project, path: str) -> bool:
-    """Tell whether the numbers of a page need a source: whether mkdocs.yml lists it, or a folder that it is in."""
-    return any(path == each or path.startswith(each.rstrip("/") + "/") for each in project.sourced_numbers)
 
 
 def numbers_without_source(
@@ -39,14 +33,14 @@ def numbers_without_source(
         first_line: Number of the first of them in its file.
         citations: What it cites.
     """
-    if not asks_for_sources(context.project, path):
+    if not context.needs_sources(path):
         return []
     cited = list(citations)
     settings = _settings(context, cited)
     # What a record that is not fresh was made at is not known: it would be told once more for each of these numbers.
     unknown = any(each.error is not None and each.error.exit_code is Exit.STALE for each in cited)
     try:
-        found = find_unsourced(lines, first_line, context.number_settings)
+        found = find_unsourced(lines, first_line, context.number_settings())
     except AsrunError as error:
         return [Citation(KIND, "", Where(path, first_line), error=error)]
     return [
@@ -74,12 +68,11 @@ def _settings(context: Context, citations: Iterable[Citation]) -> set[str]:
     for cited in citations:
         runs |= cited.records
         for source in cited.evaluation.result.sources if cited.evaluation else ():
-            if isinstance(source, str) and (number := context.literature.published.get(source.partition(".")[2])):
+            if isinstance(source, str):
+                number, _ = context.source(source.partition(".")[2])
                 found |= {_written(each) for labels in number.labels.values() for each in labels}
     for run in runs:
-        record = context.store.get(run)
-        if record is None:
-            continue
+        record, _ = context.judged(run)
         found |= {_written(each) for each in _flat(record.parameters)}
         for axis in _axes(record.values.get("axes", {})):
             found |= {_written(each) for each in _flat(record.values.get(axis))}

@@ -213,7 +213,7 @@ def decode(values: dict[str, Any], arrays: dict[str, str], apart: Mapping[str, A
             return [restore(item, f"{path}.{index}") for index, item in enumerate(value)]
         return value
 
-    return restore(values, "")
+    return {key: restore(item, key) for key, item in values.items()}
 
 
 def _array(value: Any, told: str) -> Any:

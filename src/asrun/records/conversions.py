@@ -12,11 +12,14 @@ import decimal
 import enum
 import fractions
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 __all__ = ["conversion", "kind"]
+
+_Test = Callable[[Any], bool]
 
 GENERAL = "a result is made of numbers, strings, lists, dicts and NumPy arrays of numbers"
 
@@ -56,7 +59,7 @@ def conversion(value: Any, place: str) -> str:
     return GENERAL
 
 
-def _of(*kinds: type) -> Any:
+def _of(*kinds: type) -> _Test:
     return lambda value: isinstance(value, kinds)
 
 
@@ -65,11 +68,11 @@ def _array(kinds: str) -> Any:
     return lambda value: isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in kinds
 
 
-def _module(root: str) -> Any:
+def _module(root: str) -> _Test:
     return lambda value: type(value).__module__.partition(".")[0] == root
 
 
-def _can(*names: str) -> Any:
+def _can(*names: str) -> _Test:
     return lambda value: not isinstance(value, type) and all(hasattr(type(value), name) for name in names)
 
 
@@ -93,7 +96,7 @@ def _pandas_array(name: str, value: Any) -> str:
     return f"record {f'its numbers: {name}.to_numpy()' if numbers else f'it as a list: {name}.tolist()'}"
 
 
-_CONVERSIONS: list[tuple[Any, Any]] = [
+_CONVERSIONS: list[tuple[_Test, Callable[[str, Any], str]]] = [
     # Its hidden numbers would come to light: they are whatever they happen to be.
     (
         _of(np.ma.MaskedArray),

@@ -1,5 +1,5 @@
-"""Runs elsewhere: records that travel as bundles, and a cluster that runs what it is sent.
+"""What travels between machines: records as bundles, and a project that is sent to be run and comes back as a bundle.
 
-What is here packs, sends and takes in what it does not trust. It is loaded when it is asked for, and needs Ray only
-then.
+What is here packs, and takes in what it does not trust; all that it hands over is bytes. By which way they travel, and
+who runs what arrives, is for the executors to know.
 """

@@ -14,10 +14,13 @@ from typing import Any
 
 from asrun.records.terminal import as_shown
 
-__all__ = ["Follow", "Listener", "forgiving"]
+__all__ = ["Follow", "Listener", "Telling", "forgiving"]
 
 Listener = Callable[[str], None]
 """Is called with whatever the running snippet printed last."""
+
+Telling = Callable[[str, str], None]
+"""Is told what is happening: a name (`drop_rate (quick, cpu)`), and news of it; an empty text when it is over."""
 
 KEPT_LINES = 20
 """How many of the last lines that a failed snippet printed are kept."""

@@ -111,7 +111,7 @@ def run(
         if os.name == "posix":
             # Sockets that are files in a private folder: two runs at once cannot take each other's port.
             manager.transport, manager.ip = "ipc", str(scratch / "socket")
-        notebook = nbformat.from_dict(document | {"metadata": {}})
+        notebook = nbformat.from_dict(document | {"metadata": {}})  # type: ignore[no-untyped-call]
         client = NotebookClient(notebook, km=manager, timeout=None, record_timing=False, store_widget_state=False,
                                 coalesce_streams=True, on_cell_start=at.start,
                                 resources={"metadata": {"path": str(work)}})  # fmt: skip

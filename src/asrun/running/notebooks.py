@@ -374,7 +374,8 @@ def _python(source: str, name: str, number: int) -> str:
     except SyntaxError:
         from IPython.core.inputtransformer2 import TransformerManager
 
-        python = TransformerManager().transform_cell(source)
+        transform = TransformerManager()  # type: ignore[no-untyped-call]
+        python = transform.transform_cell(source)
     try:
         ast.parse(python)
     except SyntaxError as error:

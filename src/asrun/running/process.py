@@ -241,9 +241,10 @@ def _memory(pid: int) -> int:
 def _told(file: Path) -> dict[str, Any] | None:
     """Read what the process wrote; None when it wrote nothing, or only a part: there was no room, or it was killed."""
     try:
-        return json.loads(file.read_text("utf-8"))
+        report: dict[str, Any] = json.loads(file.read_text("utf-8"))
     except (FileNotFoundError, ValueError):
         return None
+    return report
 
 
 def failed(project: Project, snippet: Snippet, run: RunName, code: int, out: Path, follow: Follow) -> AsrunError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,7 +35,11 @@ def put(project: Project, store: Store, record: Record) -> None:
 
 def _keep(project: Project, store: Store, record: Record) -> Path | None:
     """Write a record's files into the first folder that takes them."""
-    for choose in (lambda: _kept(project, record), lambda: Path(tempfile.mkdtemp(prefix="asrun-kept-"))):
+    places: tuple[Callable[[], Path], ...] = (
+        lambda: _kept(project, record),
+        lambda: Path(tempfile.mkdtemp(prefix="asrun-kept-")),
+    )
+    for choose in places:
         with suppress(OSError):
             folder = choose() / record.run.snippet
             folder.mkdir(parents=True, exist_ok=True)

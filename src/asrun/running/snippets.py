@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from asrun import machine
 from asrun.errors import AsrunError
 from asrun.freshness import needs
 from asrun.freshness.key import data_digests, folders, plot_code, unreached, variable_digests
@@ -35,17 +35,10 @@ try:
 except ImportError:  # Windows has no such module, and hardly anybody trains there.
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["choose_device", "commit", "has_gpu", "limits", "redraw", "run_snippet"]
+__all__ = ["choose_device", "commit", "limits", "redraw", "run_snippet"]
 
 
-def has_gpu() -> bool:
-    """Is there an NVIDIA GPU that its driver can see?"""
-    if not shutil.which("nvidia-smi"):
-        return False
-    return subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False).returncode == 0
-
-
-def choose_device(snippet: Snippet, wanted: str | None, took: dict[str, float] | None = None) -> str:
+def choose_device(snippet: Snippet, wanted: str | None, took: Mapping[str, float] | None = None) -> str:
     """Return the device class to run on: what was asked for, or a GPU if the snippet can use one and there is one.
 
     Arguments:
@@ -59,7 +52,7 @@ def choose_device(snippet: Snippet, wanted: str | None, took: dict[str, float] |
     return needs.choose_device(
         snippet,
         wanted,
-        has_gpu=has_gpu,
+        has_gpu=machine.has_gpu,
         lacking="this machine has no NVIDIA GPU that its driver can see",
         remedy="leave --device out, or run it where there is one",
         took=took,
@@ -74,7 +67,7 @@ def limits(snippet: Snippet, scale: str, project: Project, *, at_once: int = 1) 
     NEEDS say in cpus, or all.
     """
     minutes, memory, cpus = (needs.need(snippet, name, scale) for name in ("minutes", "memory", "cpus"))
-    cores = os.cpu_count() or 1
+    cores = machine.cores()
     threads = max(1, min(cores // at_once, int(cpus or cores))) if cpus or at_once > 1 else None
     # Imported here: a build that runs nothing has no need of it.
     import psutil

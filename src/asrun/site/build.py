@@ -14,55 +14,20 @@ from asrun.checks.reading import Read, read_all
 from asrun.errors import AsrunError, Problems
 from asrun.freshness import conditions
 from asrun.freshness.key import sources
-from asrun.freshness.reach import Sources
 from asrun.freshness.snippet import survey
-from asrun.model import Condition, Record, RunName, Snippet, State, Where
+from asrun.freshness.sources import Sources
+from asrun.model import Condition, RunName, State, Where
 from asrun.pages.context import Context
 from asrun.project import Project
 from asrun.publishing import place, swap
 from asrun.records.store import Store
-from asrun.running import notebooks, rescue
+from asrun.running import notebooks
 from asrun.running import snippets as runner
-from asrun.running.interruption import finished_runs_first
+from asrun.running.follow import Telling
+from asrun.running.recording import draw, make_record
 from asrun.site import rendering
 
-__all__ = ["Telling", "bring_up_to_date", "build", "check", "draw", "make_record", "prepare", "serve", "serve_folder"]
-
-Telling = Callable[[str, str], None]
-"""Is told what is happening: a name (`drop_rate (quick, cpu)`), and news of it."""
-
-
-def make_record(
-    project: Project, store: Store, snippet: Snippet, scale: str, device: str, tell: Telling, *, at_once: int = 1
-) -> Record:
-    """Run a snippet and store its record, then draw its figures and store those.
-
-    The values are stored before anything is drawn: a mistake in `plot` costs no training.
-    """
-    run = RunName(snippet.name, scale, device)
-    # Before the run: what is mended while it fails has not been tried.
-    tried = conditions.attempted(project, snippet, run)
-    with finished_runs_first():
-        try:
-            listener = partial(tell, str(run))
-            record = runner.run_snippet(project, snippet, scale, device, listener, at_once=at_once)
-        except AsrunError as error:
-            # Where not even that can be written, the failure itself is still what is told.
-            with contextlib.suppress(OSError):
-                conditions.note_failure(project, run, error, tried)
-            raise
-        rescue.put(project, store, record)
-        with contextlib.suppress(OSError):
-            conditions.forget_failure(project, run)
-    return draw(project, store, snippet, record, tell)
-
-
-def draw(project: Project, store: Store, snippet: Snippet, record: Record, tell: Telling) -> Record:
-    """Draw a record's figures from its values, and store them."""
-    if snippet.plots:
-        record = runner.redraw(project, snippet, record, lambda text: tell(f"{record.run} figures", text))
-        store.put(record)
-    return record
+__all__ = ["bring_up_to_date", "build", "check", "prepare", "serve", "serve_folder"]
 
 
 def bring_up_to_date(
@@ -83,7 +48,8 @@ def bring_up_to_date(
     Raises:
         AsrunError: when a run fails; before anything is run, when something cannot be read: a build fails then.
     """
-    surveyed = survey(project)
+    read = read or sources(project)
+    surveyed = survey(project, read)
     found = conditions.conditions(project, store, read=read)
     broken = [name for name, condition in found.items() if condition.state is State.BROKEN]
     unread = [_why_broken(store, name, found[name]) for name in broken if name.snippet in surveyed.found]
@@ -300,7 +266,7 @@ def serve_folder(
     for path in watched:
         server.watch(str(path))
     try:
-        server.serve(open_in_browser=open_browser)
+        server.serve(open_in_browser=open_browser)  # type: ignore[no-untyped-call]
     finally:
         server.shutdown()
 

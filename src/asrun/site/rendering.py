@@ -66,7 +66,8 @@ def render(context: Context, folder: Path) -> list[Read]:
             build(config)
         finally:
             config.plugins.on_shutdown()
-    return plugin.read
+    read: list[Read] = plugin.read
+    return read
 
 
 def read_by(config: Any) -> Iterator[place.ReadFrom]:

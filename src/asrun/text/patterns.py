@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from asrun.errors import AsrunError
 from asrun.model import Where
@@ -23,6 +23,8 @@ SECONDS = 5.0
 
 _LONGEST = 2000
 """Characters of a pattern."""
+
+Found = TypeVar("Found")
 
 
 class Pattern:
@@ -55,6 +57,9 @@ class Pattern:
             ) from None
         self._otherwise = otherwise
 
+    def __repr__(self) -> str:
+        return f"Pattern({self._compiled.pattern!r}, {self.name!r}, flags={self._compiled.flags})"
+
     def find(self, text: str, start: int = 0) -> list[Match[str]]:
         """Return all matches."""
         return self._in_time(lambda left: list(self._compiled.finditer(text, start, timeout=left)))
@@ -67,7 +72,7 @@ class Pattern:
         """Return a text in which all matches are replaced."""
         return self._in_time(lambda left: self._compiled.sub(replace, text, timeout=left))
 
-    def _in_time(self, match: Callable[[float], Any]) -> Any:
+    def _in_time(self, match: Callable[[float], Found]) -> Found:
         began = time.process_time()
         try:
             if self.left > 0:

@@ -16,7 +16,7 @@ from mkdocs.config import load_config
 from asrun.checks.reading import read_all
 from asrun.pages.citation import Citation
 from asrun.pages.context import Context
-from harness import COIN, Site, figure
+from asrun.testing import COIN, TinyProject, make_figure
 
 CONFIG = """\
 site_name: Tiny
@@ -33,21 +33,21 @@ FILES = {
 VALUES = {"tosses": 12345, "heads": [1, 2], "bias": [0.2, 0.5], "axes": {"heads": ["bias"]}}
 
 
-def fill(project: Site) -> Site:
-    project.put("coin", VALUES, output="tossed", figures=[figure()])
+def fill(project: TinyProject) -> TinyProject:
+    project.put("coin", VALUES, output="tossed", figures=[make_figure()])
     return project
 
 
 @pytest.fixture(scope="module")
-def coin(tmp_path_factory) -> Site:
-    return fill(Site(FILES, tmp_path_factory.mktemp("both")))
+def coin(tmp_path_factory) -> TinyProject:
+    return fill(TinyProject(FILES, tmp_path_factory.mktemp("both")))
 
 
 def told(citations: list[Citation]) -> list[tuple[str, str, str]]:
     return [(str(each.where), each.kind, str(each.error or "")) for each in citations]
 
 
-def both(project: Site) -> Iterator[tuple[str, Any, Any]]:
+def both(project: TinyProject) -> Iterator[tuple[str, Any, Any]]:
     """Read every page with `asrun check` and with MkDocs; yield what each found, by page."""
     context = Context(project.project)
     site = project.folder / "built"
@@ -133,8 +133,8 @@ EVERY_KIND = {
 }
 
 
-def test_pages_of_every_kind_are_read_by_both(site, monkeypatch):
-    project = fill(site(FILES | EVERY_KIND))
+def test_pages_of_every_kind_are_read_by_both(tiny_project, monkeypatch):
+    project = fill(tiny_project(FILES | EVERY_KIND))
     monkeypatch.chdir(project.folder)
     not_in_the_site = set()
     for name, checked, built in both(project):
@@ -149,8 +149,8 @@ def test_pages_of_every_kind_are_read_by_both(site, monkeypatch):
     assert "checked 14 values, claims and citations" in build.text
 
 
-def test_what_is_wrong_in_a_file_that_is_put_in_is_told_where_it_is(site, monkeypatch):
-    project = fill(site(FILES | INCLUDED))
+def test_what_is_wrong_in_a_file_that_is_put_in_is_told_where_it_is(tiny_project, monkeypatch):
+    project = fill(tiny_project(FILES | INCLUDED))
     monkeypatch.chdir(project.folder)
     result = project.run("check")
     assert "docs/including.md:3:1: coin (quick, cpu) has no value called nothing" in result.text
@@ -158,8 +158,8 @@ def test_what_is_wrong_in_a_file_that_is_put_in_is_told_where_it_is(site, monkey
     assert "1 problem, in 2 places" in result.text
 
 
-def test_folders_that_links_lead_to_are_read_as_mkdocs_does(site):
-    project = fill(site(FILES | {"shared/a.md": "{{ coin.tosses }}"}))
+def test_folders_that_links_lead_to_are_read_as_mkdocs_does(tiny_project):
+    project = fill(tiny_project(FILES | {"shared/a.md": "{{ coin.tosses }}"}))
     (project.folder / "docs/shared").symlink_to(project.folder / "shared")
     (project.folder / "docs/round").symlink_to(project.folder / "docs")
     read = {project.project.relative(read.path) for read in read_all(Context(project.project))}
@@ -167,9 +167,11 @@ def test_folders_that_links_lead_to_are_read_as_mkdocs_does(site):
 
 
 @pytest.mark.parametrize("command", [("check",), ("build", "--no-run")])
-def test_a_first_line_that_is_taken_for_metadata_is_told(site, command):
+def test_a_first_line_that_is_taken_for_metadata_is_told(tiny_project, command):
     project = fill(
-        site(FILES | {"docs/a.md": "Heads: {{ coin.tosses }}\n", "docs/b.md": "Title: B\n\n{{ coin.tosses }}\n"})
+        tiny_project(
+            FILES | {"docs/a.md": "Heads: {{ coin.tosses }}\n", "docs/b.md": "Title: B\n\n{{ coin.tosses }}\n"}
+        )
     )
     result = project.run(*command)
     assert result.code == 1 and "docs/a.md:1:8: MkDocs reads the first lines" in result.text
@@ -177,9 +179,11 @@ def test_a_first_line_that_is_taken_for_metadata_is_told(site, command):
     assert "2 values" in project.run(*command).text
 
 
-def test_a_plugin_that_has_its_own_text_for_a_page_keeps_it(site):
+def test_a_plugin_that_has_its_own_text_for_a_page_keeps_it(tiny_project):
     own = "def on_page_read_source(page, **_):\n    return 'Own.' if page.file.src_uri == 'a.md' else None\n"
-    project = fill(site(FILES | {"mkdocs.yml": CONFIG + "hooks: [hook.py]\n", "hook.py": own, "docs/a.md": "Text.\n"}))
+    project = fill(
+        tiny_project(FILES | {"mkdocs.yml": CONFIG + "hooks: [hook.py]\n", "hook.py": own, "docs/a.md": "Text.\n"})
+    )
     assert project.run("build", "--no-run").code == 0
     assert "Own." in project.read("site/a/index.html")
     project.write("docs/a.md", "{{ coin.tosses }}\n")
@@ -193,9 +197,9 @@ HOOK = "def on_page_markdown(markdown, **_):\n    return markdown.replace({old!r
     ("old", "new", "fine"),
     [("{{ coin.tosses }}", "many", False), ("HERE", "{{ coin.tosses }}", False), ("HERE", "there", True)],
 )
-def test_a_hook_that_changes_what_is_cited_is_told(site, old, new, fine):
+def test_a_hook_that_changes_what_is_cited_is_told(tiny_project, old, new, fine):
     project = fill(
-        site(
+        tiny_project(
             FILES
             | {
                 "mkdocs.yml": CONFIG + "hooks: [hook.py]\n",
@@ -212,9 +216,9 @@ def test_a_hook_that_changes_what_is_cited_is_told(site, old, new, fine):
 
 
 @pytest.mark.parametrize("command", [("check",), ("build", "--no-run")])
-def test_what_cannot_be_read_costs_nothing_else(site, command):
+def test_what_cannot_be_read_costs_nothing_else(tiny_project, command):
     project = fill(
-        site(
+        tiny_project(
             FILES
             | {
                 "docs/a.md": "# One\n\n{{ coin.nothing }}\n",
@@ -242,8 +246,8 @@ def test_what_cannot_be_read_costs_nothing_else(site, command):
     assert "5 problems, in 7 places" in result.text
 
 
-def test_a_preview_goes_on_without_a_deck_that_cannot_be_read(site):
-    project = fill(site(FILES | {"slides/broken.md": "---\ntitle: a: b\n---\n", "slides/talk.md": "# Talk\n"}))
+def test_a_preview_goes_on_without_a_deck_that_cannot_be_read(tiny_project):
+    project = fill(tiny_project(FILES | {"slides/broken.md": "---\ntitle: a: b\n---\n", "slides/talk.md": "# Talk\n"}))
     assert list(both(project))
     built = project.folder / "built" / "slides"
     assert "broken.md:2: this front matter" in (built / "broken/index.html").read_text("utf-8")
@@ -281,14 +285,14 @@ BROKEN = textwrap.dedent(
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("command", [("check",), ("build", "--no-run")])
-def test_an_extension_that_cannot_be_used_is_named(site, monkeypatch, command, extensions, told):
+def test_an_extension_that_cannot_be_used_is_named(tiny_project, monkeypatch, command, extensions, told):
     files = {
         "mkdocs.yml": CONFIG + f"markdown_extensions: {extensions}\n",
         "brokenly.py": BROKEN,
         "docs/a.md": "# One\n\n/// claim | Often.\ncoin.tosses > 5\n///\n\ntrouble\n",
         "docs/b.md": "trouble",
     }
-    project = fill(site(FILES | files))
+    project = fill(tiny_project(FILES | files))
     monkeypatch.syspath_prepend(project.folder)
     result = project.run(*command)
     if told is None:
@@ -300,16 +304,16 @@ def test_an_extension_that_cannot_be_used_is_named(site, monkeypatch, command, e
     assert "Traceback" not in result.text
 
 
-def test_the_extension_may_be_named_for_hosts_that_know_no_plugins(site):
+def test_the_extension_may_be_named_for_hosts_that_know_no_plugins(tiny_project):
     config = "site_name: Tiny\nplugins: [asrun]\nmarkdown_extensions: [asrun]\n"
-    project = site({"mkdocs.yml": config, "docs/index.md": "# A\n\n{{ 6 * 7 }}\n"})
+    project = tiny_project({"mkdocs.yml": config, "docs/index.md": "# A\n\n{{ 6 * 7 }}\n"})
     assert "checked 1 values" in project.run("build").out
 
 
-def test_a_hook_that_writes_another_value_is_told(site):
+def test_a_hook_that_writes_another_value_is_told(tiny_project):
     hook = "def on_page_markdown(markdown, **more):\n    return markdown.replace('6 * 7', '54')\n"
     config = "site_name: Tiny\nplugins: [asrun]\nhooks: [hook.py]\n"
-    project = site({"mkdocs.yml": config, "hook.py": hook, "docs/index.md": "# A\n\n{{ 6 * 7 }}\n"})
+    project = tiny_project({"mkdocs.yml": config, "hook.py": hook, "docs/index.md": "# A\n\n{{ 6 * 7 }}\n"})
     assert project.run("check").code == 0
     found = project.run("build")
     assert found.code and "`asrun check` finds value 6 * 7 on this page, and MkDocs finds value 54" in found.text

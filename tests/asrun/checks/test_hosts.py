@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mkdocs.config import load_config
 
 from asrun.checks.hosts import SHIM, hosts_asked, who_is_asked
-from harness import COIN, Site
+from asrun.testing import COIN, TinyProject
 
 PAGE = "# Coins\n\n{{ coin.tosses }} tosses of $n$ coins.\n\n/// figure | coin\nHeads.\n///\n\n```python\nx = 1\n```\n"
 CLAIM = "\n/// claim | They were many.\ncoin.tosses > 100\n///\n"
@@ -32,21 +32,21 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Site:
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> TinyProject:
     """A project whose record is fresh, for all tests to copy."""
-    made = Site(FILES, tmp_path_factory.mktemp("recorded"))
+    made = TinyProject(FILES, tmp_path_factory.mktemp("recorded"))
     assert made.run("run", "coin").code == 0
     return made
 
 
 @pytest.fixture
-def project(recorded: Site, tmp_path: Path):
+def project(recorded: TinyProject, tmp_path: Path):
     """Make a project with these settings of MkDocs, whose record is fresh."""
 
-    def make(settings: str, **files: str) -> Site:
+    def make(settings: str, **files: str) -> TinyProject:
         records = {path.relative_to(recorded.folder).as_posix(): path.read_text("utf-8")
                    for path in (recorded.folder / "snippets" / "records").rglob("*.*")}  # fmt: skip
-        return Site(
+        return TinyProject(
             FILES | records | files | {"mkdocs.yml": "site_name: Coins\n" + dedent(settings)}, tmp_path / "project"
         )
 
@@ -207,7 +207,7 @@ def test_a_search_on_a_disk_has_its_script_here(project, plugins, polyfills):
     assert configured(project(f"theme: material\nplugins: {plugins}\n")).extra.get("polyfills", []) == polyfills
 
 
-def configured(made: Site) -> Any:
+def configured(made: TinyProject) -> Any:
     """What MkDocs goes by, once every plugin has had its say."""
     config = load_config(str(made.folder / "mkdocs.yml"))
     config.plugins.on_startup(command="build", dirty=False)

@@ -17,9 +17,9 @@ from asrun.checks.readings import SAMPLED, parts, readings, shorten, spread
 from asrun.errors import AsrunError, Exit
 from asrun.model import RunName, Where
 from asrun.pages.context import Context
+from asrun.testing import TinyProject, raised
 from asrun.values.expression import evaluate
 from asrun.values.measure import Measure
-from harness import Site, raised
 
 LAB = '''\
 """How often do they fail?"""
@@ -88,7 +88,7 @@ def page(*claims):
 
 @pytest.fixture
 def project(tmp_path):
-    made = Site({"snippets/lab.py": LAB}, tmp_path / "project")
+    made = TinyProject({"snippets/lab.py": LAB}, tmp_path / "project")
     made.put("lab", VALUES)
     return made
 
@@ -484,7 +484,7 @@ def test_the_same_seed_tells_the_same_and_values_in_memory_stay_as_they_are(valu
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    made = Site({"snippets/lab.py": LAB}, tmp_path_factory.mktemp("mutation") / "project")
+    made = TinyProject({"snippets/lab.py": LAB}, tmp_path_factory.mktemp("mutation") / "project")
     made.put("lab", VALUES)
     return made
 
@@ -509,6 +509,6 @@ def test_nothing_on_disk_changes_and_claims_hold_as_they_are(shared, expressions
     assert all(evaluate(each.expression, Changed(context), each.scale).holds for each in claims)
 
 
-def test_the_arithmetic_of_an_exercise_is_no_claim(site):
+def test_the_arithmetic_of_an_exercise_is_no_claim(tiny_project):
     text = "//// exercise | Six times seven?\n    check: 6 * 7 == 42\n/// solution\n42\n///\n////\n"
-    assert find_claims(Context(site({"docs/one.md": text}).project)).claims == ()
+    assert find_claims(Context(tiny_project({"docs/one.md": text}).project)).claims == ()

@@ -6,7 +6,7 @@ import textwrap
 
 from asrun.checks.repetition import check_repeats
 from asrun.freshness.snippet import find_snippet
-from harness import Site, raised
+from asrun.testing import TinyProject, raised
 
 SNIPPET = '''\
 """What is decided?"""
@@ -36,7 +36,7 @@ WORDS = ["random", "numbers", "a", "seed", "decides", "their", "order", "words",
 
 
 def repeat(folder, body, plot=""):
-    site = Site({"snippets/it.py": SNIPPET % textwrap.indent(body, "    ") + plot}, folder)
+    site = TinyProject({"snippets/it.py": SNIPPET % textwrap.indent(body, "    ") + plot}, folder)
     check_repeats(site.project, find_snippet("it", site.project), "quick", "cpu", lambda text: None)
 
 
@@ -84,17 +84,17 @@ def test_a_figure_that_is_drawn_at_random_does_not_repeat(tmp_path):
 
 def test_the_command_tells_what_repeats_and_what_reproduces(tmp_path):
     page = "# It\n\nIt is {{ it.x | .2f }}.\n\n/// claim | It is more than two.\nit.x > 2\n///\n"
-    site = Site({"snippets/it.py": SNIPPET % "    return {'x': 2.5, 'y': 1.0}", "docs/index.md": page}, tmp_path)
+    site = TinyProject({"snippets/it.py": SNIPPET % "    return {'x': 2.5, 'y': 1.0}", "docs/index.md": page}, tmp_path)
     assert site.run("reproduce", "it").code == 1
     assert "it (quick, cpu) has no record to reproduce" in site.run("reproduce").out
     site.put("it", {"x": 2.5, "y": 1.0 + 1e-9})
-    before = site.files()
+    before = site.record_files()
     done = site.run("reproduce", "it")
     assert done.code == 0, done.text
     assert "reproduces  it (quick, cpu)  1 claim, 1 value hold" in done.out
     assert "1 value that nobody cites differ" in done.out and "y: y, 1 → 1 (relative 1e-09)" in done.out
     assert "repeats     it (quick, cpu)" in site.run("reproduce", "--repeat").out
-    assert site.files() == before
+    assert site.record_files() == before
     site.put("it", {"x": 1.5, "y": 1.0})
     site.edit("docs/index.md", "it.x > 2", "it.x < 2")
     done = site.run("reproduce")

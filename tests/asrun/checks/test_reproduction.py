@@ -15,9 +15,9 @@ from asrun.checks.reproduction import compare
 from asrun.freshness.snippet import find_snippet
 from asrun.pages.citation import Shown
 from asrun.pages.context import Context
+from asrun.testing import TinyProject, make_figure, raised
 from asrun.values.expression import evaluate
 from asrun.values.measure import Measure
-from harness import Site, figure, raised
 
 COIN = '''\
 """How often does a coin show heads?"""
@@ -76,8 +76,8 @@ Not far.
 @pytest.fixture
 def hold(tmp_path):
     """Make a project whose record has VALUES, and hold other values against it."""
-    site = Site({"snippets/coin.py": COIN, "docs/index.md": PAGE}, tmp_path / "project")
-    known = site.put("coin", VALUES, figures=[figure("curve")])
+    site = TinyProject({"snippets/coin.py": COIN, "docs/index.md": PAGE}, tmp_path / "project")
+    known = site.put("coin", VALUES, figures=[make_figure("curve")])
     context = Context(site.project)
     pages = read_all(context)
     assert not [problem for page in pages for problem in page.problems]
@@ -177,7 +177,7 @@ def test_what_reads_otherwise_does_not_reproduce(hold, changed, told):
 
 def test_what_is_missing_is_named(hold):
     assert "other values than its record: nobody" in wrong(hold(without=["nobody"]))
-    assert "other figures than its record: curve, line" in wrong(hold(figures={"line": figure("line")}))
+    assert "other figures than its record: curve, line" in wrong(hold(figures={"line": make_figure("line")}))
 
 
 def test_a_sample_outside_of_the_interval_of_its_mean_does_not_reproduce(hold):
@@ -195,7 +195,7 @@ def test_noise_buys_no_agreement(hold):
 
 
 def test_a_number_that_is_not_finite_in_both_reads_the_same(tmp_path):
-    site = Site({"snippets/coin.py": COIN.replace("ROUNDING", "UNUSED")}, tmp_path / "project")
+    site = TinyProject({"snippets/coin.py": COIN.replace("ROUNDING", "UNUSED")}, tmp_path / "project")
     site.write("docs/index.md", "It is {{ coin.x }}.\n")
     known = site.put("coin", {"x": float("inf")})
     context = Context(site.project)
@@ -204,7 +204,7 @@ def test_a_number_that_is_not_finite_in_both_reads_the_same(tmp_path):
 
 
 def test_printed_text_that_a_page_shows_is_read_too(tmp_path):
-    site = Site(
+    site = TinyProject(
         {"snippets/coin.py": COIN, "docs/index.md": "# A coin\n\n/// output | coin\n///\n"}, tmp_path / "project"
     )
     known = site.put("coin", VALUES, output="after 100 steps: 0.51\nfloat64 4e-16")
@@ -225,7 +225,7 @@ def test_printed_text_that_a_page_shows_is_read_too(tmp_path):
 
 def test_a_table_and_a_curve_are_read_cell_by_cell(tmp_path):
     page = "# A coin\n\n/// table | By bias\n    of: coin.heads\n///\n\n/// quiz | Draw it.\n    of: coin.heads\n///\n"
-    site = Site({"snippets/coin.py": COIN, "docs/index.md": page}, tmp_path / "project")
+    site = TinyProject({"snippets/coin.py": COIN, "docs/index.md": page}, tmp_path / "project")
     known = site.put("coin", VALUES)
     context = Context(site.project)
     other = replace(known, values=VALUES | moved(2, 0.1))
@@ -336,12 +336,12 @@ def test_the_verdict_on_a_claim_is_the_claims_own(exponent, sign, threshold):
     assert flips(limit, by) == (before != after)
 
 
-_MADE: dict[str, Site] = {}
+_MADE: dict[str, TinyProject] = {}
 
 
 @pytest.fixture(autouse=True, scope="module")
 def made(tmp_path_factory):
-    site = Site({"snippets/coin.py": COIN}, tmp_path_factory.mktemp("claims") / "project")
+    site = TinyProject({"snippets/coin.py": COIN}, tmp_path_factory.mktemp("claims") / "project")
     site.put("coin", VALUES)
     _MADE["site"] = site
     yield

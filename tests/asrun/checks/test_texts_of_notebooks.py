@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from harness import ANSWER, Site
+from asrun.testing import ANSWER, TinyProject
 
 
 def notebook(text):
@@ -20,7 +20,7 @@ def notebook(text):
 
 @pytest.fixture
 def site(tmp_path):
-    site = Site({"snippets/answer.py": ANSWER, "docs/index.md": "# A\n"}, tmp_path)
+    site = TinyProject({"snippets/answer.py": ANSWER, "docs/index.md": "# A\n"}, tmp_path)
     site.put("answer", {"answer": 42})
     return site
 
@@ -41,7 +41,7 @@ def test_what_looks_like_ours_is_told_by_check_and_build_and_pytest(site, text, 
         assert found.code, found.text
         assert f"docs/lab.ipynb: {told}" in found.text
         assert found.text.count("is shown as it is typed") == 1
-    assert told in site.pytest("docs/lab.ipynb", "-k", "text").out
+    assert told in site.run_pytest("docs/lab.ipynb", "-k", "text").out
 
 
 @pytest.mark.parametrize(

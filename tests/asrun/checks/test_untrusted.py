@@ -11,7 +11,7 @@ import pytest
 
 from asrun.checks.untrusted import refuse_code
 from asrun.project import read_project
-from harness import ANSWER, MKDOCS, raised
+from asrun.testing import ANSWER, MKDOCS, raised
 
 ROOT = Path(__file__).parents[3]
 
@@ -38,11 +38,11 @@ WATCHED = Watched()
 
 
 @pytest.fixture
-def hostile(site, tmp_path, monkeypatch):
+def hostile(tiny_project, tmp_path, monkeypatch):
     """A project whose every file of Python leaves a mark when it runs."""
     ran = tmp_path / "ran"
     evil = EVIL.format(ran=str(ran))
-    made = site(
+    made = tiny_project(
         {
             "docs/index.md": "# A\n\n{{ answer.answer }}\n",
             "snippets/answer.py": ANSWER,
@@ -238,8 +238,8 @@ def test_a_browser_is_not_let_loose_on_it(hostile):
 
 
 @pytest.mark.parametrize("entry", ["", "."])
-def test_python_must_not_look_for_modules_in_the_project(site, monkeypatch, entry):
-    made = site({})
+def test_python_must_not_look_for_modules_in_the_project(tiny_project, monkeypatch, entry):
+    made = tiny_project({})
     monkeypatch.chdir(made.folder)
     monkeypatch.setattr(sys, "path", [entry, *sys.path])
     assert "Python looks for modules in" in raised(refuse_code, made.project)

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from asrun.cli import main
 from asrun.decks.alone import render_lone
 from asrun.own import ASSETS
-from harness import COIN, Site, figure
+from asrun.testing import COIN, TinyProject, make_figure
 
 pytestmark = pytest.mark.skipif(
     not (ASSETS / "vendor").is_dir(), reason="the browser files are fetched when asrun is installed"
@@ -101,9 +101,9 @@ def test_a_page_that_is_no_deck_is_not_written_over(folder, monkeypatch):
     assert run("talk.md", "-o", "out").exit_code == 0
 
 
-def test_a_deck_in_a_project_has_its_values_and_no_dead_links(site):
-    made: Site = site({"snippets/coin.py": COIN})
-    made.put("coin", {"heads": 0.5}, figures=[figure()])
+def test_a_deck_in_a_project_has_its_values_and_no_dead_links(tiny_project):
+    made: TinyProject = tiny_project({"snippets/coin.py": COIN})
+    made.put("coin", {"heads": 0.5}, figures=[make_figure()])
     made.write("slides/talk.md", "# Coin\n\n{{ coin.heads }} of {{ coin.tails }}\n\n/// figure | coin\n///\n")
     lone = render_lone(made.folder / "slides" / "talk.md")
     assert "0.5</span>" in lone.html and "asrun-site:" not in lone.html

@@ -56,8 +56,8 @@ Note: a secret of the speaker
 
 
 @pytest.fixture
-def decks(site):
-    return site(
+def decks(tiny_project):
+    return tiny_project(
         {
             "mkdocs.yml": MKDOCS,
             "docs/index.md": "# Start\n",

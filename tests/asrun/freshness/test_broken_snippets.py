@@ -10,7 +10,7 @@ import pytest
 from asrun.errors import AsrunError, Problems
 from asrun.freshness.snippet import list_snippets, survey
 from asrun.model import State, Where
-from harness import ANSWER, raised
+from asrun.testing import ANSWER, raised
 
 RUN = "\n\ndef run():\n    return {}\n"
 
@@ -42,9 +42,9 @@ PAGE = "# Good\n\n{{ answer.answer }}\n"
 
 
 @pytest.fixture
-def course(site):
+def course(tiny_project):
     """A project with one good snippet that is cited, and its record."""
-    made = site({"snippets/answer.py": ANSWER, "docs/index.md": PAGE})
+    made = tiny_project({"snippets/answer.py": ANSWER, "docs/index.md": PAGE})
     made.put("answer", {"answer": 42})
     return made
 
@@ -220,7 +220,7 @@ def test_a_module_that_a_snippet_uses_and_that_cannot_be_read_is_told_with_that_
 def test_pytest_has_a_red_test_for_each_bad_file_and_none_for_a_helper(course):
     course.write("snippets/half.py", HALF_WRITTEN["syntax"])
     course.write("snippets/shared.py", HELPERS["plain"])
-    told = course.pytest("-q", "docs", "snippets")
+    told = course.run_pytest("-q", "docs", "snippets")
     assert "snippets/half.py::can be read" in told.out and "1 failed" in told.out
     assert "shared.py" not in told.out
 

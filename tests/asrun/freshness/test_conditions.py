@@ -8,7 +8,7 @@ import re
 import pytest
 
 from asrun.errors import Exit
-from harness import ANSWER, COIN, Site
+from asrun.testing import ANSWER, COIN, TinyProject
 
 LAB = {
     "src/lab/tools.py": '''\
@@ -46,27 +46,27 @@ def own_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
 
 
-def ran(project: Site, name: str = "answer") -> Site:
+def ran(project: TinyProject, name: str = "answer") -> TinyProject:
     result = project.run("run", name)
     assert result.code == 0, result.text
     return project
 
 
-def state(project: Site) -> tuple[str, str]:
+def state(project: TinyProject) -> tuple[str, str]:
     """Return the state and the reason of the only record, as `asrun status --json` tells them."""
     (row,) = json.loads(project.run("status", "--json").out)
     return row["state"], row["reason"]
 
 
-def test_from_missing_to_fresh_to_stale_and_back(site):
-    project = site({"snippets/answer.py": USES, **LAB})
+def test_from_missing_to_fresh_to_stale_and_back(tiny_project):
+    project = tiny_project({"snippets/answer.py": USES, **LAB})
     assert state(project) == ("missing", "never run")
     assert project.run("status").code == Exit.STALE
 
     first = project.run("run", "answer")
     assert first.code == 0
     assert "ran" in first.out and "snippets/records/answer/quick-cpu.json" in first.out
-    assert project.record("answer")["values"] == {"answer": 42}
+    assert project.record_json("answer")["values"] == {"answer": 42}
     assert state(project) == ("fresh", "")
     assert project.run("status").code == Exit.OK
     assert "fresh" in project.run("run", "answer").out
@@ -81,7 +81,7 @@ def test_from_missing_to_fresh_to_stale_and_back(site):
 
     again = ran(project)
     assert state(again) == ("fresh", "")
-    assert again.record("answer")["values"] == {"answer": 63}
+    assert again.record_json("answer")["values"] == {"answer": 63}
 
 
 @pytest.mark.parametrize(
@@ -94,33 +94,33 @@ def test_from_missing_to_fresh_to_stale_and_back(site):
         ("src/lab/tools.py", "2 * x", "2*x  # spaced"),
     ],
 )
-def test_what_changes_nothing_leaves_the_record_fresh(site, path, old, new):
-    project = site({"snippets/answer.py": USES, **LAB})
+def test_what_changes_nothing_leaves_the_record_fresh(tiny_project, path, old, new):
+    project = tiny_project({"snippets/answer.py": USES, **LAB})
     project.put("answer", {"answer": 42})
     project.edit(path, old, new)
     assert state(project) == ("fresh", "")
 
 
-def test_a_record_says_the_same_on_another_machine(site, tmp_path):
-    project = ran(site({"snippets/answer.py": USES, **LAB}))
-    elsewhere = Site({}, tmp_path / "moved")
+def test_a_record_says_the_same_on_another_machine(tiny_project, tmp_path):
+    project = ran(tiny_project({"snippets/answer.py": USES, **LAB}))
+    elsewhere = TinyProject({}, tmp_path / "moved")
     project.folder.rename(elsewhere.folder / "project")
-    assert state(Site({}, elsewhere.folder / "project")) == ("fresh", "")
-    assert str(tmp_path) not in json.dumps(Site({}, elsewhere.folder / "project").record("answer"))
+    assert state(TinyProject({}, elsewhere.folder / "project")) == ("fresh", "")
+    assert str(tmp_path) not in json.dumps(TinyProject({}, elsewhere.folder / "project").record_json("answer"))
 
 
-def test_the_same_run_twice_leaves_the_same_record(site):
-    project = ran(site({"snippets/coin.py": COIN}), "coin")
-    before, files = project.record("coin"), project.files()
+def test_the_same_run_twice_leaves_the_same_record(tiny_project):
+    project = ran(tiny_project({"snippets/coin.py": COIN}), "coin")
+    before, files = project.record_json("coin"), project.record_files()
     assert project.run("run", "coin", "--rerun").code == 0
-    after = project.record("coin")
+    after = project.record_json("coin")
     for record in (before, after):
         for name in ("when", "seconds", "peak_memory_mb"):
             del record["provenance"][name]
         del record["seal"]
     assert after == before
     drawings = [name for name in files if name.endswith(".svg")]
-    assert drawings and all(project.files()[name] == files[name] for name in drawings)
+    assert drawings and all(project.record_files()[name] == files[name] for name in drawings)
 
 
 # Parameters
@@ -135,23 +135,25 @@ def test_the_same_run_twice_leaves_the_same_record(site):
         ("twice=21", "", "twice was 21, is None"),
     ],
 )
-def test_a_parameter_that_changed_is_named(site, old, new, reason):
-    project = site({"snippets/answer.py": ANSWER.replace("*, twice", "twice=0, **more")})
+def test_a_parameter_that_changed_is_named(tiny_project, old, new, reason):
+    project = tiny_project({"snippets/answer.py": ANSWER.replace("*, twice", "twice=0, **more")})
     project.put("answer", {"answer": 42})
     project.edit("snippets/answer.py", old, new)
     assert state(project) == ("stale", reason)
 
 
-def test_parameters_of_every_kind_leave_a_record_fresh(site):
+def test_parameters_of_every_kind_leave_a_record_fresh(tiny_project):
     parameters = "a=(1, 2), b=[1.5, (True, None)], c={'x': 'y'}, d=-1e-9, e='ü'"
     source = f'"""Which?"""\n\nSCALES = {{"quick": dict({parameters})}}\n\n\ndef run(**given):\n    return given\n'
-    project = ran(site({"snippets/answer.py": source}))
+    project = ran(tiny_project({"snippets/answer.py": source}))
     assert state(project) == ("fresh", "")
-    assert project.record("answer")["values"]["a"] == [1, 2]
+    assert project.record_json("answer")["values"]["a"] == [1, 2]
 
 
-def test_another_scale_does_not_count(site):
-    project = site({"snippets/answer.py": ANSWER.replace("dict(twice=21)", "dict(twice=21), 'full': dict(twice=50)")})
+def test_another_scale_does_not_count(tiny_project):
+    project = tiny_project(
+        {"snippets/answer.py": ANSWER.replace("dict(twice=21)", "dict(twice=21), 'full': dict(twice=50)")}
+    )
     project.put("answer", {"answer": 42})
     project.edit("snippets/answer.py", "twice=50", "twice=60")
     assert state(project) == ("fresh", "")
@@ -161,9 +163,9 @@ def test_another_scale_does_not_count(site):
 
 
 @pytest.mark.parametrize("path", ["docs/references/data.json", "data.csv"])
-def test_a_data_file_that_changed_or_went_makes_a_record_stale(site, path):
-    project = ran(site({"snippets/answer.py": READS % path, path: "some data", "docs/other.json": "{}"}))
-    assert project.record("answer")["values"] == {"length": 9}
+def test_a_data_file_that_changed_or_went_makes_a_record_stale(tiny_project, path):
+    project = ran(tiny_project({"snippets/answer.py": READS % path, path: "some data", "docs/other.json": "{}"}))
+    assert project.record_json("answer")["values"] == {"length": 9}
     assert state(project) == ("fresh", "")
     name = path if "/" in path else f"./{path}"
     project.write(path, "some more")
@@ -174,8 +176,10 @@ def test_a_data_file_that_changed_or_went_makes_a_record_stale(site, path):
     assert state(project) == ("stale", f"{name} is gone")
 
 
-def test_data_in_a_named_folder_is_known_by_its_name_and_taken_on_trust_where_it_is_not(site, tmp_path, monkeypatch):
-    project = site(
+def test_data_in_a_named_folder_is_known_by_its_name_and_taken_on_trust_where_it_is_not(
+    tiny_project, tmp_path, monkeypatch
+):
+    project = tiny_project(
         {
             "mkdocs.yml": "site_name: Tiny\nplugins: [{asrun: {data_variables: [SOME_DATA]}}]\n",
             "snippets/answer.py": READS.replace(
@@ -188,7 +192,7 @@ def test_data_in_a_named_folder_is_known_by_its_name_and_taken_on_trust_where_it
     (data / "a").write_text("data")
     monkeypatch.setenv("SOME_DATA", str(data))
     ran(project)
-    assert list(project.record("answer")["key"]["files"]) == ["$SOME_DATA/a"]
+    assert list(project.record_json("answer")["key"]["files"]) == ["$SOME_DATA/a"]
     assert state(project) == ("fresh", "")
     (data / "a").write_text("changed")
     assert state(project) == ("stale", "$SOME_DATA/a changed")
@@ -198,33 +202,35 @@ def test_data_in_a_named_folder_is_known_by_its_name_and_taken_on_trust_where_it
     assert state(project) == ("fresh", "")
 
 
-def test_data_from_anywhere_else_is_taken_on_trust_and_not_confused_with_the_projects_own(site, tmp_path):
+def test_data_from_anywhere_else_is_taken_on_trust_and_not_confused_with_the_projects_own(tiny_project, tmp_path):
     data = tmp_path / "elsewhere.csv"
     data.write_text("data")
-    project = ran(site({"snippets/answer.py": READS.replace("Path(__file__).parents[1] / %r", f"Path({str(data)!r})")}))
+    project = ran(
+        tiny_project({"snippets/answer.py": READS.replace("Path(__file__).parents[1] / %r", f"Path({str(data)!r})")})
+    )
     assert state(project) == ("fresh", "")
     project.write("elsewhere.csv", "something else")
     assert state(project) == ("fresh", "")
 
 
-def test_what_a_run_writes_is_not_its_data(site):
+def test_what_a_run_writes_is_not_its_data(tiny_project):
     source = ANSWER.replace("    return", "    open('written.txt', 'w').write('x')\n    return")
-    project = ran(site({"snippets/answer.py": source}))
-    assert project.record("answer")["key"]["files"] == {}
+    project = ran(tiny_project({"snippets/answer.py": source}))
+    assert project.record_json("answer")["key"]["files"] == {}
 
 
 # Figures
 
 
-def test_when_only_the_drawing_changed_it_is_drawn_anew_and_nothing_is_run(site, tmp_path):
+def test_when_only_the_drawing_changed_it_is_drawn_anew_and_nothing_is_run(tiny_project, tmp_path):
     runs = tmp_path / "runs"
     source = COIN.replace('    print("tossed")', f"    open({str(runs)!r}, 'a').write('ran ')")
-    project = ran(site({"snippets/coin.py": source}), "coin")
-    before = project.record("coin")
+    project = ran(tiny_project({"snippets/coin.py": source}), "coin")
+    before = project.record_json("coin")
     project.edit("snippets/coin.py", "a straight line", "a line")
     result = project.run("run", "coin")
     assert result.code == 0 and "drawn" in result.out
-    after = project.record("coin")
+    after = project.record_json("coin")
     assert runs.read_text() == "ran "
     assert after["figures"]["figure"]["alt"] == "Heads against bias: a line."
     assert after["figures"] != before["figures"]
@@ -234,13 +240,13 @@ def test_when_only_the_drawing_changed_it_is_drawn_anew_and_nothing_is_run(site,
     assert after["key"]["code"] == before["key"]["code"]
 
 
-def test_what_plot_reads_is_part_of_what_decides_the_drawing(site):
+def test_what_plot_reads_is_part_of_what_decides_the_drawing(tiny_project):
     source = COIN.replace(
         "    figure, axes", "    from pathlib import Path\n\n    Path('docs/points.txt').read_text()\n    figure, axes"
     )
-    project = ran(site({"snippets/coin.py": source, "docs/points.txt": "1 2"}), "coin")
-    assert list(project.record("coin")["key"]["plot_files"]) == ["docs/points.txt"]
-    assert project.record("coin")["key"]["files"] == {}
+    project = ran(tiny_project({"snippets/coin.py": source, "docs/points.txt": "1 2"}), "coin")
+    assert list(project.record_json("coin")["key"]["plot_files"]) == ["docs/points.txt"]
+    assert project.record_json("coin")["key"]["files"] == {}
     project.write("docs/points.txt", "1 3")
     assert "drawn" in project.run("run", "coin").out
     assert "fresh" in project.run("run", "coin").out
@@ -249,9 +255,9 @@ def test_what_plot_reads_is_part_of_what_decides_the_drawing(site):
 # Failed, damaged, unused
 
 
-def test_a_failure_is_remembered_until_something_changes(site):
+def test_a_failure_is_remembered_until_something_changes(tiny_project):
     broken = USES.replace("return", "raise ValueError('no')\n    return")
-    project = site({"snippets/answer.py": broken, **LAB})
+    project = tiny_project({"snippets/answer.py": broken, **LAB})
     assert project.run("run", "answer").code == Exit.FAILED
     told = ("failed", "the last run failed: answer (quick, cpu) raised: ValueError: no")
     assert state(project) == told
@@ -266,17 +272,17 @@ def test_a_failure_is_remembered_until_something_changes(site):
     assert state(project) == ("fresh", "")
 
 
-def test_a_failure_is_forgotten_when_its_parameters_change(site):
+def test_a_failure_is_forgotten_when_its_parameters_change(tiny_project):
     source = ANSWER.replace("2 * twice", "42 / twice").replace("twice=21", "twice=0")
-    project = site({"snippets/answer.py": source})
+    project = tiny_project({"snippets/answer.py": source})
     project.run("run", "answer")
     assert state(project)[0] == "failed"
     project.edit("snippets/answer.py", "twice=0", "twice=1")
     assert state(project)[0] == "missing"
 
 
-def test_a_failed_run_over_an_old_record_is_told_until_the_code_is_back(site):
-    project = site({"snippets/answer.py": ANSWER})
+def test_a_failed_run_over_an_old_record_is_told_until_the_code_is_back(tiny_project):
+    project = tiny_project({"snippets/answer.py": ANSWER})
     project.put("answer", {"answer": 42})
     project.edit("snippets/answer.py", "return", "raise ValueError\n    return")
     project.run("run", "answer")
@@ -285,8 +291,8 @@ def test_a_failed_run_over_an_old_record_is_told_until_the_code_is_back(site):
     assert state(project) == ("fresh", "")
 
 
-def test_a_value_changed_by_hand_makes_the_record_failed_and_a_run_mends_it(site):
-    project = site({"snippets/answer.py": ANSWER})
+def test_a_value_changed_by_hand_makes_the_record_failed_and_a_run_mends_it(tiny_project):
+    project = tiny_project({"snippets/answer.py": ANSWER})
     project.put("answer", {"answer": 42})
     project.edit("snippets/records/answer/quick-cpu.json", '"answer": 42', '"answer": 43')
     assert state(project) == ("failed", "answer changed by hand: not what the run wrote")
@@ -295,8 +301,8 @@ def test_a_value_changed_by_hand_makes_the_record_failed_and_a_run_mends_it(site
     assert state(project) == ("fresh", "")
 
 
-def test_a_record_without_a_snippet_or_a_scale_is_unused(site):
-    project = site({"snippets/answer.py": ANSWER})
+def test_a_record_without_a_snippet_or_a_scale_is_unused(tiny_project):
+    project = tiny_project({"snippets/answer.py": ANSWER})
     project.put("answer", {"answer": 42})
     project.edit("snippets/answer.py", "quick", "small")
     rows = json.loads(project.run("status", "--json").out)
@@ -309,9 +315,9 @@ def test_a_record_without_a_snippet_or_a_scale_is_unused(site):
     assert project.run("status").code == Exit.OK
 
 
-def test_every_record_is_told_in_order(site):
+def test_every_record_is_told_in_order(tiny_project):
     files = {f"snippets/{name}.py": ANSWER for name in ("b", "a", "_helper")}
-    project = site(files)
+    project = tiny_project(files)
     project.put("b", {"answer": 42})
     rows = json.loads(project.run("status", "--json").out)
     assert [(row["snippet"], row["scale"], row["device"], row["state"]) for row in rows] == [
@@ -321,8 +327,10 @@ def test_every_record_is_told_in_order(site):
     assert set(rows[0]) == {"snippet", "scale", "device", "state", "reason"}
 
 
-def test_a_record_of_a_costly_scale_does_not_stand_for_the_cheap_one(site):
-    project = site({"snippets/answer.py": ANSWER.replace("dict(twice=21)", "dict(twice=21), 'full': dict(twice=50)")})
+def test_a_record_of_a_costly_scale_does_not_stand_for_the_cheap_one(tiny_project):
+    project = tiny_project(
+        {"snippets/answer.py": ANSWER.replace("dict(twice=21)", "dict(twice=21), 'full': dict(twice=50)")}
+    )
     project.put("answer", {"answer": 100}, scale="full")
     rows = json.loads(project.run("status", "--json").out)
     assert [(row["scale"], row["state"]) for row in rows] == [("full", "fresh"), ("quick", "missing")]
@@ -343,47 +351,47 @@ def test_a_record_of_a_costly_scale_does_not_stand_for_the_cheap_one(site):
         ),
     ],
 )
-def test_a_wrong_name_is_told_with_the_nearest_right_one(site, arguments, told):
-    result = site({"snippets/answer.py": ANSWER}).run(*arguments)
+def test_a_wrong_name_is_told_with_the_nearest_right_one(tiny_project, arguments, told):
+    result = tiny_project({"snippets/answer.py": ANSWER}).run(*arguments)
     assert result.code == Exit.FAILED
     assert all(part in result.err for part in told)
     assert "Traceback" not in result.err
 
 
-def test_outside_of_a_project_the_command_says_what_is_missing(site):
-    project = site({})
+def test_outside_of_a_project_the_command_says_what_is_missing(tiny_project):
+    project = tiny_project({})
     (project.folder / "mkdocs.yml").unlink()
     result = project.run("status")
     assert result.code == Exit.FAILED
     assert "no mkdocs.yml" in result.err
 
 
-def test_the_command_works_from_any_folder_of_the_project(site):
-    project = site({"snippets/answer.py": ANSWER})
-    inside = Site({"mkdocs.yml": ""}, project.folder / "docs" / "deep")
+def test_the_command_works_from_any_folder_of_the_project(tiny_project):
+    project = tiny_project({"snippets/answer.py": ANSWER})
+    inside = TinyProject({"mkdocs.yml": ""}, project.folder / "docs" / "deep")
     (inside.folder / "mkdocs.yml").unlink()
     assert inside.run("run", "answer").code == 0
-    assert project.record("answer")["values"] == {"answer": 42}
+    assert project.record_json("answer")["values"] == {"answer": 42}
 
 
-def test_the_command_as_a_user_types_it(site):
-    project = site({"snippets/answer.py": ANSWER})
-    assert project.run_as_user("status").code == Exit.STALE
-    assert project.run_as_user("run").code == 0
-    result = project.run_as_user("status")
+def test_the_command_as_a_user_types_it(tiny_project):
+    project = tiny_project({"snippets/answer.py": ANSWER})
+    assert project.run_subprocess("status").code == Exit.STALE
+    assert project.run_subprocess("run").code == 0
+    result = project.run_subprocess("status")
     assert result.code == 0
     assert "answer" in result.out and "fresh" in result.out
-    assert project.run_as_user("stauts").code == Exit.USAGE
+    assert project.run_subprocess("stauts").code == Exit.USAGE
 
 
 @pytest.mark.parametrize("command", ["", "diff"])
-def test_the_examples_in_the_help_stand_on_lines_of_their_own(site, command):
-    examples = re.findall(r"^ +asrun .*", site({}).run(*command.split(), "--help").out, re.MULTILINE)
+def test_the_examples_in_the_help_stand_on_lines_of_their_own(tiny_project, command):
+    examples = re.findall(r"^ +asrun .*", tiny_project({}).run(*command.split(), "--help").out, re.MULTILINE)
     assert len(examples) >= 3 and all(example.count("asrun") == 1 for example in examples)
 
 
-def test_other_versions_are_told_and_make_a_record_stale_only_when_that_is_asked_for(site):
-    project = ran(site({"snippets/coin.py": COIN}), "coin")
+def test_other_versions_are_told_and_make_a_record_stale_only_when_that_is_asked_for(tiny_project):
+    project = ran(tiny_project({"snippets/coin.py": COIN}), "coin")
     path = project.folder / "snippets/records/coin/quick-cpu.json"
     document = json.loads(path.read_text())
     here = document["provenance"]["versions"]["numpy"]

@@ -9,7 +9,7 @@ import pytest
 
 from asrun.freshness.key import changed_variables, given_to_all, variable_digest
 from asrun.running import notebook_client
-from harness import ANSWER, Site
+from asrun.testing import ANSWER, TinyProject
 
 COPIES = {
     "merged": "os.environ | {'A': '1'}",
@@ -64,21 +64,21 @@ def environment(monkeypatch):
     monkeypatch.setenv("ASK_TOKEN", "31337")
 
 
-def test_a_copy_of_all_variables_asks_for_none(site):
-    project = site({"snippets/answer.py": asks(*COPIES.values())})
+def test_a_copy_of_all_variables_asks_for_none(tiny_project):
+    project = tiny_project({"snippets/answer.py": asks(*COPIES.values())})
     result = project.run("run", "answer")
     assert result.code == 0, result.text
-    assert project.record("answer")["key"]["environment"] == {}
-    assert "ASK_" not in json.dumps(project.record("answer")["key"]["files"])
+    assert project.record_json("answer")["key"]["environment"] == {}
+    assert "ASK_" not in json.dumps(project.record_json("answer")["key"]["files"])
 
 
-def test_a_variable_that_is_asked_for_by_name_counts(site, monkeypatch):
+def test_a_variable_that_is_asked_for_by_name_counts(tiny_project, monkeypatch):
     for name in ASKED:
         monkeypatch.setenv(name, "0.5")
-    project = site({"snippets/answer.py": asks(*ASKED.values())})
+    project = tiny_project({"snippets/answer.py": asks(*ASKED.values())})
     result = project.run("run", "answer")
     assert result.code == 0, result.text
-    assert set(project.record("answer")["key"]["environment"]) == set(ASKED)
+    assert set(project.record_json("answer")["key"]["environment"]) == set(ASKED)
     assert project.run("status").code == 0
     monkeypatch.setenv("ASK_GETENV", "0.6")
     monkeypatch.delenv("ASK_BYTES")
@@ -86,25 +86,25 @@ def test_a_variable_that_is_asked_for_by_name_counts(site, monkeypatch):
     assert re.findall("environment variable (ASK_.*) changed", told) == ["ASK_BYTES", "ASK_GETENV"]
 
 
-def test_what_a_program_sees_is_what_it_would_see_without_being_watched(site):
+def test_what_a_program_sees_is_what_it_would_see_without_being_watched(tiny_project):
     body = ANSWER.replace("SCALES", "import os\n\nSCALES").replace(
         "return {",
         "names = list(os.environ)\n    return {'same': dict(os.environ) == {n: os.environ[n] for n in names},\n"
         "            'sorted': sorted(os.environ) == sorted(names), 'type': type(os.environ).__name__,\n"
         "            'bytes': os.environb[b'ASK_RATE'].decode(), 'none': os.environ.get('ASK_NO'), ",
     )
-    project = site({"snippets/answer.py": body})
+    project = tiny_project({"snippets/answer.py": body})
     assert project.run("run", "answer").code == 0, project.run("run", "answer").text
-    values = project.record("answer")["values"]
+    values = project.record_json("answer")["values"]
     assert (values["same"], values["sorted"], values["type"], values["bytes"]) == (True, True, "_Environ", "0.5")
 
 
 # What asrun sets
 
 
-def test_what_asrun_sets_for_every_run_makes_no_record_stale(site, monkeypatch):
+def test_what_asrun_sets_for_every_run_makes_no_record_stale(tiny_project, monkeypatch):
     names = [*given_to_all("cpu"), "OMP_NUM_THREADS", "ASRUN_RUN"]
-    project = site(
+    project = tiny_project(
         {"snippets/answer.py": asks(*(f"os.environ.get({name!r})" for name in names)), "snippets/b.py": ANSWER}
     )
     for name in names:
@@ -120,9 +120,9 @@ def test_what_asrun_sets_for_every_run_makes_no_record_stale(site, monkeypatch):
     assert "OMP_NUM_THREADS changed" in project.run("why", "answer").out
 
 
-def test_a_record_of_what_asrun_set_is_not_stale_for_ever(site):
+def test_a_record_of_what_asrun_set_is_not_stale_for_ever(tiny_project):
     """Earlier versions recorded what they had set themselves."""
-    project = site({"snippets/answer.py": ANSWER})
+    project = tiny_project({"snippets/answer.py": ANSWER})
     project.put("answer", {"answer": 42}, environment={"MPLBACKEND": variable_digest("MPLBACKEND", "agg")})
     assert project.run("status").code == 0
 
@@ -191,15 +191,15 @@ def plot(result):
 '''
 
 
-def test_a_secret_that_is_printed_returned_warned_of_or_drawn_is_not_recorded(site, monkeypatch):
+def test_a_secret_that_is_printed_returned_warned_of_or_drawn_is_not_recorded(tiny_project, monkeypatch):
     for name, value in {"ASK_TOKEN": "s3cret-0123", "SORT_KEY": "accuracy", "ASK_PIN": "12345678"}.items():
         monkeypatch.setenv(name, value)
-    project = site({"snippets/tells.py": TELLS})
+    project = tiny_project({"snippets/tells.py": TELLS})
     done = project.run("run", "tells")
     assert done.code == 0, done.text
-    kept = b"".join(project.files().values()).decode()
+    kept = b"".join(project.record_files().values()).decode()
     assert "s3cret" not in kept and "hunter2" not in kept and "token=0123" not in kept
-    record = project.record("tells")
+    record = project.record_json("tells")
     assert record["values"]["said"] == ["with $ASK_TOKEN"] and record["values"]["by"] == {"$ASK_TOKEN": 1.5}
     # What it means is not changed: a word, and a number, are what they are.
     assert record["values"]["word"] == "accuracy" and record["values"]["n"] == 12345678
@@ -213,10 +213,10 @@ def test_a_secret_that_is_printed_returned_warned_of_or_drawn_is_not_recorded(si
     assert project.run("reproduce", "tells").code == 0
 
 
-def test_a_secret_leaves_nothing_by_which_it_could_be_found(site, monkeypatch):
-    project = site({"snippets/answer.py": asks("os.environ['ASK_TOKEN']", "os.environ.get('ASK_COOKIE')")})
+def test_a_secret_leaves_nothing_by_which_it_could_be_found(tiny_project, monkeypatch):
+    project = tiny_project({"snippets/answer.py": asks("os.environ['ASK_TOKEN']", "os.environ.get('ASK_COOKIE')")})
     assert project.run("run", "answer").code == 0
-    assert project.record("answer")["key"]["environment"] == {"ASK_COOKIE": "not set", "ASK_TOKEN": "set"}
+    assert project.record_json("answer")["key"]["environment"] == {"ASK_COOKIE": "not set", "ASK_TOKEN": "set"}
     monkeypatch.setenv("ASK_TOKEN", "another")
     assert project.run("status").code == 0
     monkeypatch.delenv("ASK_TOKEN")
@@ -224,20 +224,20 @@ def test_a_secret_leaves_nothing_by_which_it_could_be_found(site, monkeypatch):
 
 
 def test_records_with_digests_of_secrets_are_still_understood(tmp_path, monkeypatch):
-    project = Site({}, tmp_path).project
+    project = TinyProject({}, tmp_path).project
     earlier = {"ASK_TOKEN": variable_digest("ASK_OTHER", "31337")}
     assert changed_variables(project, earlier, "cpu") == []
     monkeypatch.setenv("ASK_TOKEN", "31338")
     assert changed_variables(project, earlier, "cpu") == ["the environment variable ASK_TOKEN changed"]
 
 
-def test_names_in_the_settings_still_count_for_nothing(site, monkeypatch):
+def test_names_in_the_settings_still_count_for_nothing(tiny_project, monkeypatch):
     settings = "site_name: T\nplugins:\n  - asrun: {harmless_variables: [ASK_RATE], data_variables: [ASK_DATA]}\n"
     monkeypatch.setenv("ASK_DATA", "/nowhere/at/all")
     asking = asks("os.environ['ASK_RATE']", "os.environ['ASK_DATA']")
-    project = site({"mkdocs.yml": settings, "snippets/answer.py": asking})
+    project = tiny_project({"mkdocs.yml": settings, "snippets/answer.py": asking})
     assert project.run("run", "answer").code == 0
-    assert project.record("answer")["key"]["environment"] == {}
+    assert project.record_json("answer")["key"]["environment"] == {}
 
 
 # Notebooks, by the same rules
@@ -275,10 +275,10 @@ def run():
 '''
 
 
-def test_what_is_opened_to_be_read_and_written_is_data_if_it_was_there(site):
-    project = site({"snippets/ask.py": MEMORY, "data/x.bin": "abc", "data/log.txt": ""})
+def test_what_is_opened_to_be_read_and_written_is_data_if_it_was_there(tiny_project):
+    project = tiny_project({"snippets/ask.py": MEMORY, "data/x.bin": "abc", "data/log.txt": ""})
     assert project.run("run", "ask").code == 0
-    assert set(project.record("ask")["key"]["files"]) == {"data/x.bin"}
+    assert set(project.record_json("ask")["key"]["files"]) == {"data/x.bin"}
     assert project.run("status").code == 0
     project.write("data/x.bin", "abd")
     assert "data/x.bin changed" in project.run("why", "ask").out

@@ -17,10 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import asrun
+from asrun.freshness import key
 from asrun.freshness.definitions import tree_digest
 from asrun.freshness.reach import compare, file_digest, merge, reach
 from asrun.model import RunName
-from harness import Site
+from asrun.testing import TinyProject
 
 SNIPPET = '''\
 """What is the answer?"""
@@ -62,11 +63,16 @@ LAB = {
 FILES = {"snippets/ask.py": SNIPPET, **LAB}
 
 
-def reasons(before: Site, path: str, old: str, new: str) -> list[str]:
+def reached(made: TinyProject) -> dict[str, dict[str, str]]:
+    """Return the digests of all that the snippet's `run` can reach."""
+    return key.code(made.project, made.folder / "snippets/ask.py", "run")
+
+
+def reasons(before: TinyProject, path: str, old: str, new: str) -> list[str]:
     """Edit a file, and say what that changed."""
-    then = before.reach("ask")
+    then = reached(before)
     before.edit(path, old, new)
-    return compare(then, before.reach("ask"))
+    return compare(then, reached(before))
 
 
 # What does not count
@@ -90,44 +96,44 @@ def reasons(before: Site, path: str, old: str, new: str) -> list[str]:
         ("src/lab/steps.py", "import math\n", "import math\nimport json\n"),
     ],
 )
-def test_what_a_run_cannot_notice_leaves_its_record_fresh(site, path, old, new):
-    assert reasons(site(FILES), path, old, new) == []
+def test_what_a_run_cannot_notice_leaves_its_record_fresh(tiny_project, path, old, new):
+    assert reasons(tiny_project(FILES), path, old, new) == []
 
 
-def test_a_main_guard_does_not_count(site):
-    project = site(FILES)
-    before = project.reach("ask")
+def test_a_main_guard_does_not_count(tiny_project):
+    project = tiny_project(FILES)
+    before = reached(project)
     project.write("snippets/ask.py", SNIPPET + '\n\nif __name__ == "__main__":\n    print(run(n=3))\n')
-    assert project.reach("ask") == before
+    assert reached(project) == before
 
 
-def test_what_only_looks_like_a_main_guard_counts(site):
-    project = site(FILES)
+def test_what_only_looks_like_a_main_guard_counts(tiny_project):
+    project = tiny_project(FILES)
     for guard in ('if __name__ != "__main__":', 'if __name__ == "ask":'):
-        before = project.reach("ask")
+        before = reached(project)
         project.write("snippets/ask.py", SNIPPET + f"\n\n{guard}\n    np.random.seed(1)\n")
-        assert compare(before, project.reach("ask"))
+        assert compare(before, reached(project))
         project.write("snippets/ask.py", SNIPPET)
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\r"])
-def test_line_ends_do_not_count(site, end):
-    project = site(FILES)
-    before = project.reach("ask")
+def test_line_ends_do_not_count(tiny_project, end):
+    project = tiny_project(FILES)
+    before = reached(project)
     for path in FILES:
         (project.folder / path).write_bytes(FILES[path].replace("\n", end).encode())
-    assert project.reach("ask") == before
+    assert reached(project) == before
 
 
-def test_a_byte_order_mark_does_not_count(site):
-    project = site(FILES)
-    before = project.reach("ask")
+def test_a_byte_order_mark_does_not_count(tiny_project):
+    project = tiny_project(FILES)
+    before = reached(project)
     (project.folder / "snippets/ask.py").write_bytes(b"\xef\xbb\xbf" + SNIPPET.encode())
-    assert project.reach("ask") == before
+    assert reached(project) == before
 
 
 def test_the_folder_of_the_project_does_not_count(tmp_path):
-    assert Site(FILES, tmp_path / "here").reach("ask") == Site(FILES, tmp_path / "far/away").reach("ask")
+    assert reached(TinyProject(FILES, tmp_path / "here")) == reached(TinyProject(FILES, tmp_path / "far/away"))
 
 
 BLOCKS = ["A = 1\n", "def f(x):\n    return g(x) + A\n", "def g(x):\n    return x\n", "def unused():\n    return A\n"]
@@ -213,26 +219,28 @@ def pmap(function, items):
         ("import lab", "lab.pmap"),
     ],
 )
-def test_asrun_itself_does_not_count_even_where_its_code_is_the_projects(site, imported, called):
+def test_asrun_itself_does_not_count_even_where_its_code_is_the_projects(tiny_project, imported, called):
     snippet = (
         f'"""Why?"""\n{imported}\nSCALES = {{"quick": {{}}}}\n\n\ndef run():\n    return {{"x": {called}(abs, [1])}}\n'
     )
     lab = {"src/lab.py": "from asrun.parallel import pmap\n"}
     # As for whoever has asrun installed and no code of it.
-    without = site({"snippets/ask.py": snippet, **lab}).reach("ask")
-    project = site({"snippets/ask.py": snippet, **lab, "src/asrun/__init__.py": "", "src/asrun/parallel.py": PMAP})
-    assert project.reach("ask") == without
+    without = reached(tiny_project({"snippets/ask.py": snippet, **lab}))
+    project = tiny_project(
+        {"snippets/ask.py": snippet, **lab, "src/asrun/__init__.py": "", "src/asrun/parallel.py": PMAP}
+    )
+    assert reached(project) == without
     assert "snippets/ask.py" in without and not any("asrun" in file for file in without)
     project.edit("src/asrun/parallel.py", "function(item)", "function(-item)")
-    assert project.reach("ask") == without
+    assert reached(project) == without
 
 
-def test_a_record_does_not_depend_on_the_asrun_that_ran_it(site):
+def test_a_record_does_not_depend_on_the_asrun_that_ran_it(tiny_project):
     snippet = (
         '"""Why?"""\nfrom asrun.parallel import pmap\nSCALES = {"quick": {}}\n\n\ndef half(x):\n    return x / 2\n\n\n'
         'def run():\n    return {"halves": pmap(half, [1, 2])}\n'
     )
-    project = site({"snippets/ask.py": snippet})
+    project = tiny_project({"snippets/ask.py": snippet})
     (project.folder / "src").mkdir(exist_ok=True)
     (project.folder / "src/asrun").symlink_to(Path(asrun.__file__).parent)
     result = project.run("run", "ask")
@@ -294,8 +302,8 @@ def test_a_record_does_not_depend_on_the_asrun_that_ran_it(site):
         ),
     ],
 )
-def test_what_a_run_reaches_makes_its_record_stale_and_is_named(site, path, old, new, told):
-    assert told in reasons(site(FILES), path, old, new)
+def test_what_a_run_reaches_makes_its_record_stale_and_is_named(tiny_project, path, old, new, told):
+    assert told in reasons(tiny_project(FILES), path, old, new)
 
 
 def told_about(files: Mapping[str, str], edited: str, old: str, new: str, *, run: str = "run") -> list[str]:
@@ -491,10 +499,10 @@ def test_a_definition_counts_exactly_when_calls_lead_to_it(calls, edited):
     assert told == ([f"m.py: {edited} changed"] if edited in reached else [])
 
 
-def test_python_that_cannot_be_read_is_told_with_file_and_line(site):
-    project = site({**FILES, "src/lab/steps.py": "import math\n\ndef step(n:\n"})
+def test_python_that_cannot_be_read_is_told_with_file_and_line(tiny_project):
+    project = tiny_project({**FILES, "src/lab/steps.py": "import math\n\ndef step(n:\n"})
     with pytest.raises(asrun.errors.AsrunError, match=r"^src/lab/steps.py:3: not valid Python"):
-        project.reach("ask")
+        reached(project)
 
 
 def test_two_results_put_together_lose_nothing():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from asrun.freshness.snippet import by_preference, cheapest_scale
 from asrun.model import Snippet
 from asrun.pages.context import Context
-from harness import ANSWER, COIN, figure
+from asrun.testing import ANSWER, COIN, make_figure
 
 PAGE = "# Answer\n\n{{ answer.answer }}\n"
 
@@ -45,8 +45,8 @@ def test_every_scale_can_be_shown_and_what_a_build_runs_is_one_of_them(scales, l
         assert cheapest_scale(found, project) == known[-1]
 
 
-def test_a_scale_of_any_name_is_run_by_a_build_and_shown_by_its_pages(site):
-    made = site({"snippets/answer.py": ANSWER.replace("quick", "a-minute"), "docs/index.md": PAGE})
+def test_a_scale_of_any_name_is_run_by_a_build_and_shown_by_its_pages(tiny_project):
+    made = tiny_project({"snippets/answer.py": ANSWER.replace("quick", "a-minute"), "docs/index.md": PAGE})
     built = made.run("build")
     assert built.code == 0, built.err
     assert "ran     answer (a-minute, cpu)" in built.out
@@ -54,8 +54,8 @@ def test_a_scale_of_any_name_is_run_by_a_build_and_shown_by_its_pages(site):
     assert "trained nothing" in made.run("build").out
 
 
-def test_of_scales_with_other_names_the_last_is_shown_and_the_first_is_run(site):
-    made = site(
+def test_of_scales_with_other_names_the_last_is_shown_and_the_first_is_run(tiny_project):
+    made = tiny_project(
         {"snippets/answer.py": ANSWER.replace('"quick": dict(twice=21)', "'s': dict(twice=1), 'l': dict(twice=9)")}
     )
     assert [row["scale"] for row in json.loads(made.run("status", "--json").out)] == ["s"]
@@ -71,9 +71,9 @@ def test_of_scales_with_other_names_the_last_is_shown_and_the_first_is_run(site)
 
 
 @pytest.fixture
-def answer(site):
+def answer(tiny_project):
     source = ANSWER.replace("SCALES = {", 'SCALES = {"full": dict(twice=50), ').replace("*, twice", "twice=0, **more")
-    made = site({"snippets/answer.py": source, "docs/index.md": PAGE, "docs/more.md": PAGE})
+    made = tiny_project({"snippets/answer.py": source, "docs/index.md": PAGE, "docs/more.md": PAGE})
     made.put("answer", {"answer": 100}, scale="full")
     return made
 
@@ -128,14 +128,14 @@ def test_a_parameter_that_was_renamed_is_the_reason(answer):
     assert "run it again: asrun run answer --scale full" in told.err and "1 problem, in 2 places" in told.err
 
 
-def test_a_figure_or_a_value_that_is_gone_is_told_with_those_there_are(site):
-    made = site(
+def test_a_figure_or_a_value_that_is_gone_is_told_with_those_there_are(tiny_project):
+    made = tiny_project(
         {
             "snippets/coin.py": COIN,
             "docs/index.md": "# Coin\n\n/// figure | coin.heads\nIt.\n///\n\n{{ coin.toses }} and {{ coin.toses }}\n",
         }
     )
-    made.put("coin", {"tosses": 3}, figures=[figure("bias"), figure("tosses")])
+    made.put("coin", {"tosses": 3}, figures=[make_figure("bias"), make_figure("tosses")])
     told = made.run("check").err
     assert "docs/index.md:3: coin has no figure called heads" in told and "it has: bias, tosses" in told
     assert "docs/index.md:7:1: coin (quick, cpu) has no value called toses" in told and "did you mean tosses?" in told

@@ -9,22 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrun.freshness.snippet import find_snippet, list_snippets, section, whole
+from asrun.freshness.excerpt import section, whole
+from asrun.freshness.snippet import find_snippet, list_snippets
 from asrun.model import Snippet
-from harness import ANSWER, raised
+from asrun.testing import ANSWER, raised
 
 
-def read(site, source: str, name: str = "answer") -> Snippet:
-    return find_snippet(name, site({f"snippets/{name}.py": source}).project)
+def read(tiny_project, source: str, name: str = "answer") -> Snippet:
+    return find_snippet(name, tiny_project({f"snippets/{name}.py": source}).project)
 
 
-def refused(site, source: str, name: str = "answer") -> str:
-    return raised(read, site, source, name)
+def refused(tiny_project, source: str, name: str = "answer") -> str:
+    return raised(read, tiny_project, source, name)
 
 
-def test_a_snippet_is_read_without_being_run(site, tmp_path):
+def test_a_snippet_is_read_without_being_run(tiny_project, tmp_path):
     source = ANSWER.replace("SCALES", f"open({str(tmp_path / 'ran')!r}, 'w')\nimport no_such_module\nSCALES", 1)
-    found = read(site, source)
+    found = read(tiny_project, source)
     assert (found.name, found.question, found.scales, found.needs, found.plots) == (
         "answer",
         "What is the answer?",
@@ -35,8 +36,8 @@ def test_a_snippet_is_read_without_being_run(site, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_snippets_are_listed_by_name_and_helpers_are_none(site):
-    project = site({f"snippets/{name}.py": ANSWER for name in ("b", "a", "_helper")}).project
+def test_snippets_are_listed_by_name_and_helpers_are_none(tiny_project):
+    project = tiny_project({f"snippets/{name}.py": ANSWER for name in ("b", "a", "_helper")}).project
     assert [snippet.name for snippet in list_snippets(project)] == ["a", "b"]
     assert "there is no snippet called _helper" in raised(find_snippet, "_helper", project)
 
@@ -45,14 +46,14 @@ def test_snippets_are_listed_by_name_and_helpers_are_none(site):
     ("name", "told"),
     [("answr", "did you mean answer?"), ("zzz", "snippets are: answer"), ("../answer", "answer"), ("", "answer")],
 )
-def test_a_snippet_that_is_not_there_is_told_with_the_nearest(site, name, told):
-    project = site({"snippets/answer.py": ANSWER, "answer.py": ANSWER}).project
+def test_a_snippet_that_is_not_there_is_told_with_the_nearest(tiny_project, name, told):
+    project = tiny_project({"snippets/answer.py": ANSWER, "answer.py": ANSWER}).project
     message = raised(find_snippet, name, project)
     assert f"there is no snippet called {name}" in message and told in message
 
 
-def test_a_project_without_snippets_says_so(site):
-    assert "snippets are: none yet" in raised(find_snippet, "answer", site({}).project)
+def test_a_project_without_snippets_says_so(tiny_project):
+    assert "snippets are: none yet" in raised(find_snippet, "answer", tiny_project({}).project)
 
 
 @pytest.mark.parametrize(
@@ -66,14 +67,14 @@ def test_a_project_without_snippets_says_so(site):
         ),
     ],
 )
-def test_scales_are_literals_and_tuples_become_lists_as_in_a_record(site, literal, wanted):
-    assert read(site, f'"""Why?"""\nSCALES = {literal}\ndef run(**_): ...\n').scales == wanted
-    assert read(site, f'"""Why?"""\nSCALES: dict = {literal}\ndef run(**_): ...\n').scales == wanted
+def test_scales_are_literals_and_tuples_become_lists_as_in_a_record(tiny_project, literal, wanted):
+    assert read(tiny_project, f'"""Why?"""\nSCALES = {literal}\ndef run(**_): ...\n').scales == wanted
+    assert read(tiny_project, f'"""Why?"""\nSCALES: dict = {literal}\ndef run(**_): ...\n').scales == wanted
 
 
-def test_the_last_assignment_counts_as_it_does_when_it_runs(site):
+def test_the_last_assignment_counts_as_it_does_when_it_runs(tiny_project):
     source = '"""Why?"""\nSCALES = {"quick": dict(n=1)}\nSCALES = {"quick": dict(n=2)}\ndef run(n): ...\n'
-    assert read(site, source).scales == {"quick": {"n": 2}}
+    assert read(tiny_project, source).scales == {"quick": {"n": 2}}
 
 
 RUN = "\ndef run(): ...\n"
@@ -114,16 +115,16 @@ RUN = "\ndef run(): ...\n"
         ('"""Why?"""\nSCALES = {"quick": {}}\nNEEDS = x' + RUN, ["answer.py:3: NEEDS must be made of literals"]),
     ],
 )
-def test_a_file_that_does_not_keep_the_contract_is_told_what_to_write(site, source, told):
-    message = refused(site, source)
+def test_a_file_that_does_not_keep_the_contract_is_told_what_to_write(tiny_project, source, told):
+    message = refused(tiny_project, source)
     assert all(part in message for part in told), message
 
 
 @pytest.mark.parametrize(
     "value", ["0", "-1", "1.5", "True", "'all'", "[4]", "{'quick': 0.5}", "{'quick': {'full': 4}}"]
 )
-def test_cpus_are_a_whole_number_and_whatever_else_is_told(site, value):
-    told = refused(site, f'"""Why?"""\nSCALES = {{"quick": {{}}}}\nNEEDS = {{"cpus": {value}}}{RUN}')
+def test_cpus_are_a_whole_number_and_whatever_else_is_told(tiny_project, value):
+    told = refused(tiny_project, f'"""Why?"""\nSCALES = {{"quick": {{}}}}\nNEEDS = {{"cpus": {value}}}{RUN}')
     assert (
         "answer.py:1: NEEDS is not understood: {'cpus': " in told and '"cpus": 4' in told and "a whole number" in told
     )
@@ -131,8 +132,8 @@ def test_cpus_are_a_whole_number_and_whatever_else_is_told(site, value):
 
 @pytest.mark.parametrize("name", ["minutes", "memory"])
 @pytest.mark.parametrize("value", ["0", "-1", "True", "'all'", "1e999", "{'quick': None}"])
-def test_minutes_and_memory_are_numbers_above_zero(site, name, value):
-    told = refused(site, f'"""Why?"""\nSCALES = {{"quick": {{}}}}\nNEEDS = {{"{name}": {value}}}{RUN}')
+def test_minutes_and_memory_are_numbers_above_zero(tiny_project, name, value):
+    told = refused(tiny_project, f'"""Why?"""\nSCALES = {{"quick": {{}}}}\nNEEDS = {{"{name}": {value}}}{RUN}')
     assert f"NEEDS is not understood: {{'{name}': " in told
 
 
@@ -140,22 +141,22 @@ def test_minutes_and_memory_are_numbers_above_zero(site, name, value):
     "needs",
     [{"cpus": 4}, {"cpus": {"quick": 1, "full": 16}}, {"minutes": 0.5, "memory": {"quick": 8}, "gpu": None}, {}],
 )
-def test_needs_that_are_understood_are_kept_as_they_are(site, needs):
-    assert read(site, f'"""Why?"""\nSCALES = {{"quick": {{}}}}\nNEEDS = {needs}{RUN}').needs == needs
+def test_needs_that_are_understood_are_kept_as_they_are(tiny_project, needs):
+    assert read(tiny_project, f'"""Why?"""\nSCALES = {{"quick": {{}}}}\nNEEDS = {needs}{RUN}').needs == needs
 
 
 @pytest.mark.parametrize("name", ["my-answer", "2nd", "class", "published", "a b"])
-def test_a_name_that_no_page_could_cite_is_refused(site, name):
-    assert f"a snippet cannot be called {name}" in refused(site, ANSWER, name)
+def test_a_name_that_no_page_could_cite_is_refused(tiny_project, name):
+    assert f"a snippet cannot be called {name}" in refused(tiny_project, ANSWER, name)
 
 
 @pytest.mark.parametrize("data", ["\ufeff" + ANSWER, ANSWER.replace("\n", "\r\n")], ids=["byte order mark", "CRLF"])
-def test_files_from_other_editors_are_read(site, data):
-    assert read(site, data).question == "What is the answer?"
+def test_files_from_other_editors_are_read(tiny_project, data):
+    assert read(tiny_project, data).question == "What is the answer?"
 
 
-def test_a_file_that_is_not_utf8_is_told(site):
-    project = site({"snippets/answer.py": ANSWER})
+def test_a_file_that_is_not_utf8_is_told(tiny_project):
+    project = tiny_project({"snippets/answer.py": ANSWER})
     (project.folder / "snippets/answer.py").write_bytes(b'"""caf\xe9?"""')
     assert "snippets/answer.py: not valid Python" in raised(find_snippet, "answer", project.project)
 
@@ -201,12 +202,12 @@ async def later():
         ("later", "async def later():\n    pass", 25),
     ],
 )
-def test_a_section_or_a_definition_is_cut_out_with_its_first_line(site, name, wanted, line):
-    assert section(read(site, SECTIONS), name, "snippets/answer.py") == (wanted, line)
+def test_a_section_or_a_definition_is_cut_out_with_its_first_line(tiny_project, name, wanted, line):
+    assert section(read(tiny_project, SECTIONS), name, "snippets/answer.py") == (wanted, line)
 
 
-def test_marks_of_sections_are_not_shown(site):
-    found = read(site, SECTIONS)
+def test_marks_of_sections_are_not_shown(tiny_project):
+    found = read(tiny_project, SECTIONS)
     assert "section" not in section(found, "run", "snippets/answer.py")[0]
     assert "section" not in whole(found)
     assert ast.dump(ast.parse(whole(found))) == ast.dump(ast.parse(SECTIONS))
@@ -215,19 +216,19 @@ def test_marks_of_sections_are_not_shown(site):
 @pytest.mark.parametrize(
     ("name", "told"), [("setpu", "did you mean setup?"), ("zzz", "it has: setup, rest, run, Thing, later")]
 )
-def test_a_section_that_is_not_there_is_told_with_the_nearest(site, name, told):
-    message = raised(section, read(site, SECTIONS), name, "snippets/answer.py")
+def test_a_section_that_is_not_there_is_told_with_the_nearest(tiny_project, name, told):
+    message = raised(section, read(tiny_project, SECTIONS), name, "snippets/answer.py")
     assert f"snippets/answer.py has no section or function called {name}" in message and told in message
 
 
-def test_a_section_without_an_end_goes_to_the_end_of_the_file(site):
+def test_a_section_without_an_end_goes_to_the_end_of_the_file(tiny_project):
     source = ANSWER + "\n# section: last\nx = 1\ny = 2\n"
-    assert section(read(site, source), "last", "snippets/answer.py") == ("x = 1\ny = 2", 10)
+    assert section(read(tiny_project, source), "last", "snippets/answer.py") == ("x = 1\ny = 2", 10)
 
 
-def test_odd_line_breaks_in_strings_move_nothing(site):
+def test_odd_line_breaks_in_strings_move_nothing(tiny_project):
     source = ANSWER + '\nodd = "a\x0cb\u2028c"\n\n\ndef later():\n    return odd\n'
-    assert section(read(site, source), "later", "snippets/answer.py") == ("def later():\n    return odd", 12)
+    assert section(read(tiny_project, source), "later", "snippets/answer.py") == ("def later():\n    return odd", 12)
 
 
 @given(

@@ -14,7 +14,7 @@ import pytest
 from asrun.freshness import conditions
 from asrun.freshness.snippet import list_snippets
 from asrun.model import RunName, State
-from harness import Site
+from asrun.testing import TinyProject
 
 ASK = '''\
 """Does everything count that should, and nothing else?"""
@@ -138,37 +138,37 @@ FILES = {
 }
 
 
-def edit(path: str, old: str, new: str) -> Callable[[Site], None]:
+def edit(path: str, old: str, new: str) -> Callable[[TinyProject], None]:
     return lambda site: site.edit(path, old, new)
 
 
-def write(path: str, text: str) -> Callable[[Site], None]:
+def write(path: str, text: str) -> Callable[[TinyProject], None]:
     return lambda site: site.write(path, text) and None
 
 
-def append(path: str, text: str) -> Callable[[Site], None]:
+def append(path: str, text: str) -> Callable[[TinyProject], None]:
     return lambda site: site.write(path, site.read(path) + text) and None
 
 
-def remove(path: str) -> Callable[[Site], None]:
+def remove(path: str) -> Callable[[TinyProject], None]:
     return lambda site: (site.folder / path).unlink()
 
 
-def rename(path: str, new: str) -> Callable[[Site], None]:
+def rename(path: str, new: str) -> Callable[[TinyProject], None]:
     return lambda site: (site.folder / path).rename(site.folder / new) and None
 
 
-def windows(site: Site) -> None:
+def windows(site: TinyProject) -> None:
     for path in sorted([*site.folder.glob("s*/**/*.py")]):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
 
 
-def touch(site: Site) -> None:
+def touch(site: TinyProject) -> None:
     for path in site.folder.rglob("*"):
         os.utime(path, (1, 1))
 
 
-def variable(name: str, value: str) -> Callable[[Site], None]:
+def variable(name: str, value: str) -> Callable[[TinyProject], None]:
     return lambda site: os.environ.update({name: value})
 
 
@@ -240,26 +240,26 @@ RUN = RunName("ask", "quick", "cpu")
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory) -> Site:
+def recorded(tmp_path_factory) -> TinyProject:
     folder = tmp_path_factory.mktemp("recorded") / "project"
-    site = Site(FILES, folder)
+    site = TinyProject(FILES, folder)
     result = site.run("run", "ask")
     assert result.code == 0, result.text
     return site
 
 
 @pytest.fixture
-def site(recorded, tmp_path, monkeypatch) -> Site:
+def site(recorded, tmp_path, monkeypatch) -> TinyProject:
     """A copy of the project with its record: so that every edit is the first one, in another folder."""
     monkeypatch.setattr(os, "environ", os.environ)  # whatever an edit sets is taken back
     before = dict(os.environ)
     copy = shutil.copytree(recorded.folder, tmp_path / "elsewhere" / "copy")
-    yield Site({"mkdocs.yml": FILES["mkdocs.yml"]}, copy)
+    yield TinyProject({"mkdocs.yml": FILES["mkdocs.yml"]}, copy)
     os.environ.clear()
     os.environ.update(before)
 
 
-def condition(site: Site):
+def condition(site: TinyProject):
     project = site.project
     (snippet,) = [each for each in list_snippets(project) if each.name == "ask"]
     return conditions.run_condition(project, snippet, RUN, site.store)
@@ -284,7 +284,7 @@ def test_what_can_change_the_result_makes_the_record_stale(site, change, reason)
 
 
 def test_the_record_names_what_was_read_and_what_was_passed_by(recorded):
-    key = recorded.record("ask")["key"]
+    key = recorded.record_json("ask")["key"]
     assert set(key["files"]) == {"data/settings.json", "data/points/", "data/override.txt"}
     assert set(key["environment"]) == {"ASK_FACTOR"}
     assert key["not_imported"] == ["src/lab/branch.py"]
@@ -296,7 +296,7 @@ def test_the_record_names_what_was_read_and_what_was_passed_by(recorded):
 def test_a_secret_in_the_environment_is_not_told(site):
     os.environ["ASK_FACTOR"] = "31337"
     assert site.run("run", "ask").code == 0
-    assert "31337" not in json.dumps(site.record("ask")["key"])
+    assert "31337" not in json.dumps(site.record_json("ask")["key"])
     assert condition(site).state is State.FRESH
     del os.environ["ASK_FACTOR"]
     assert "ASK_FACTOR changed" in condition(site).reason
@@ -325,7 +325,7 @@ def run(*, how):
 @pytest.mark.parametrize("how", ["fork", "spawn"])
 def test_what_another_process_calls_counts_although_nobody_saw_it(tmp_path, how):
     pool = POOL.replace('"fork"', f'"{how}"')
-    site = Site({"snippets/ask.py": pool, "src/work.py": "def double(x):\n    return 2 * x\n"}, tmp_path)
+    site = TinyProject({"snippets/ask.py": pool, "src/work.py": "def double(x):\n    return 2 * x\n"}, tmp_path)
     result = site.run("run", "ask")
     assert result.code == 0, result.text
     site.edit("src/work.py", "2 * x", "x + x")
@@ -333,7 +333,7 @@ def test_what_another_process_calls_counts_although_nobody_saw_it(tmp_path, how)
 
 
 def test_what_another_python_is_told_to_call_counts(tmp_path):
-    site = Site({
+    site = TinyProject({
         "snippets/ask.py": '''\
             """What does it print?"""
 
@@ -357,13 +357,13 @@ def test_what_another_python_is_told_to_call_counts(tmp_path):
         "src/work.py": "def double(x):\n    return 2 * x\n",
     }, tmp_path)  # fmt: skip
     assert site.run("run", "ask").code == 0
-    assert site.record("ask")["values"]["out"] == "4\n"
+    assert site.record_json("ask")["values"]["out"] == "4\n"
     site.edit("src/work.py", "2 * x", "x + x")
     assert condition(site).state is State.STALE
 
 
 def test_decorated_generator_nested_and_async_functions_count_when_they_run(tmp_path):
-    site = Site({
+    site = TinyProject({
         "snippets/ask.py": '''\
             """Which functions ran?"""
 
@@ -410,7 +410,7 @@ def test_decorated_generator_nested_and_async_functions_count_when_they_run(tmp_
     }, tmp_path)  # fmt: skip
     result = site.run("run", "ask")
     assert result.code == 0, result.text
-    record = site.record("ask")
+    record = site.record_json("ask")
     assert record["values"] == {"sum": 11, "doc": "Its docstring is all that is used."}
     assert set(record["key"]["code"]["src/work.py"]) == {"cached", "generate", "outer", "soon"}
     for old, new in (
@@ -427,7 +427,7 @@ def test_decorated_generator_nested_and_async_functions_count_when_they_run(tmp_
 
 
 def test_a_function_that_is_found_by_a_computed_name_counts(tmp_path):
-    site = Site({
+    site = TinyProject({
         "snippets/ask.py": '''\
             """Which one?"""
 
@@ -444,7 +444,7 @@ def test_a_function_that_is_found_by_a_computed_name_counts(tmp_path):
         "src/work.py": "def one():\n    return 1\n\n\ndef two():\n    return three()\n\n\ndef three():\n    return 3\n",
     }, tmp_path)  # fmt: skip
     assert site.run("run", "ask").code == 0
-    key = site.record("ask")["key"]
+    key = site.record_json("ask")["key"]
     assert set(key["code"]["src/work.py"]) == {"one", "two", "three"}
     assert "two" in key["reached_otherwise"]["src/work.py"]
     assert condition(site).state is State.FRESH
@@ -453,7 +453,7 @@ def test_a_function_that_is_found_by_a_computed_name_counts(tmp_path):
 
 
 def test_lines_of_errors_are_those_of_the_file(tmp_path):
-    site = Site({
+    site = TinyProject({
         "snippets/ask.py": '''\
             """Where does it fail?"""
 
@@ -477,13 +477,13 @@ def test_lines_of_errors_are_those_of_the_file(tmp_path):
 def test_the_source_of_a_watched_function_is_what_the_author_wrote(tmp_path):
     function = "def run():\n    return {'text': inspect.getsource(run)}\n"
     source = '"""What is it?"""\n\nimport inspect\n\nSCALES = {"quick": dict()}\n\n\n' + function
-    site = Site({"snippets/ask.py": source}, tmp_path)
+    site = TinyProject({"snippets/ask.py": source}, tmp_path)
     assert site.run("run", "ask").code == 0
-    assert site.record("ask")["values"]["text"] == function
+    assert site.record_json("ask")["values"]["text"] == function
 
 
 def test_an_edit_during_the_run_leaves_the_record_stale(tmp_path):
-    site = Site({
+    site = TinyProject({
         "snippets/ask.py": '''\
             """What if I am edited?"""
 
@@ -502,12 +502,12 @@ def test_an_edit_during_the_run_leaves_the_record_stale(tmp_path):
         "src/work.py": "def one():\n    return 1\n\n\ndef two():\n    return 2\n",
     }, tmp_path)  # fmt: skip
     assert site.run("run", "ask").code == 0
-    assert site.record("ask")["values"]["x"] == 1
+    assert site.record_json("ask")["values"]["x"] == 1
     assert condition(site).reason == "src/work.py: one changed"
 
 
 def test_the_projects_own_folder_and_folders_that_are_deleted_are_not_data(tmp_path):
-    site = Site({
+    site = TinyProject({
         "snippets/ask.py": '''\
             """What is here?"""
 
@@ -524,13 +524,13 @@ def test_the_projects_own_folder_and_folders_that_are_deleted_are_not_data(tmp_p
             ''',
     }, tmp_path)  # fmt: skip
     assert site.run("run", "ask").code == 0
-    assert site.record("ask")["key"]["files"] == {}
+    assert site.record_json("ask")["key"]["files"] == {}
     site.write("more.txt", "x")
     assert condition(site).state is State.FRESH
 
 
 def test_what_a_run_wrote_itself_is_not_its_data(tmp_path):
-    site = Site({
+    site = TinyProject({
         "snippets/ask.py": '''\
             """What did I write?"""
 
@@ -547,5 +547,5 @@ def test_what_a_run_wrote_itself_is_not_its_data(tmp_path):
             ''',
     }, tmp_path)  # fmt: skip
     assert site.run("run", "ask").code == 0
-    assert site.record("ask")["key"]["files"] == {}
+    assert site.record_json("ask")["key"]["files"] == {}
     assert Path(tmp_path, "made", "note.txt").exists()

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from asrun.inside.installed import distributions, versions_of
-from harness import COIN
+from asrun.testing import COIN
 
 
 def test_every_module_that_is_installed_comes_from_the_package_that_python_says():
@@ -42,9 +42,9 @@ def test_what_is_not_installed_has_no_version():
     assert versions_of(["no_such_module", "json", ""]) == {}
 
 
-def test_a_record_names_what_the_project_used_and_nothing_else(site):
-    project = site({"snippets/coin.py": COIN.replace("import numpy", "import yaml, helper\nimport numpy"),
+def test_a_record_names_what_the_project_used_and_nothing_else(tiny_project):
+    project = tiny_project({"snippets/coin.py": COIN.replace("import numpy", "import yaml, helper\nimport numpy"),
                     "src/helper.py": "import json\n"})  # fmt: skip
     assert project.run("run", "coin").code == 0
-    versions = project.record("coin")["provenance"]["versions"]
+    versions = project.record_json("coin")["provenance"]["versions"]
     assert set(versions) == {"python", "numpy", "pyyaml"}

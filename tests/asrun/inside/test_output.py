@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from asrun.inside.luck import _Code
 from asrun.inside.warned import _without_places
 from asrun.records.terminal import as_line, as_shown
-from harness import ANSWER
+from asrun.testing import ANSWER
 
 ROOT = Path(__file__).parents[3]
 
@@ -65,32 +65,32 @@ def test_text_without_controls_is_left_alone(text):
     assert as_shown(f"{text}\n\t{text}") == f"{text}\n\t{text}"
 
 
-def test_a_record_has_what_a_terminal_shows(site):
+def test_a_record_has_what_a_terminal_shows(tiny_project):
     printed = (
         "    for n in range(3): print(f'\\r\\x1b[32m{n}\\x1b[0m of 2', end='')\n    print('\\nnext\\0')\n    return"
     )
-    project = site({"snippets/answer.py": ANSWER.replace("    return", printed)})
+    project = tiny_project({"snippets/answer.py": ANSWER.replace("    return", printed)})
     assert project.run("run", "answer").code == 0
-    assert project.record("answer")["output"] == ["2 of 2", "next"]
+    assert project.record_json("answer")["output"] == ["2 of 2", "next"]
 
 
-def test_a_page_has_nothing_else_of_an_older_record(site):
-    project = site({"snippets/answer.py": ANSWER})
+def test_a_page_has_nothing_else_of_an_older_record(tiny_project):
+    project = tiny_project({"snippets/answer.py": ANSWER})
     project.put("answer", {"answer": 42}, output="1%\r\x1b[1m100%\x1b[0m\x00")
     html = project.convert("/// output | answer\n///\n")
     assert "<code>100%\n</code>" in html and "\x1b" not in html and "\0" not in html
 
 
-def test_what_a_failed_run_said_last_does_not_reach_the_terminal_as_it_is(site):
+def test_what_a_failed_run_said_last_does_not_reach_the_terminal_as_it_is(tiny_project):
     said = "    print('\\x1b]0;title\\x07\\x1b[31mlast words\\x1b[0m')\n    raise ValueError\n    return"
-    result = site({"snippets/answer.py": ANSWER.replace("    return", said)}).run("run", "answer")
+    result = tiny_project({"snippets/answer.py": ANSWER.replace("    return", said)}).run("run", "answer")
     assert "| last words\n" in result.err and "\x1b" not in result.err
 
 
 # Warnings
 
 
-def test_warnings_are_told_once_each_and_still_shown(site, capfd):
+def test_warnings_are_told_once_each_and_still_shown(tiny_project, capfd):
     body = (
         "    import sys, warnings\n    import numpy as np\n    here = __file__\n"
         "    for n in range(3): np.log(np.zeros(1) - n)\n"
@@ -100,7 +100,7 @@ def test_warnings_are_told_once_each_and_still_shown(site, capfd):
         "        warnings.warn('ignored')\n"
         "    print(len(caught), 'RuntimeWarning' in sys.modules.get('x', ''))\n    return"
     )
-    project = site({"snippets/answer.py": ANSWER.replace("    return", body)})
+    project = tiny_project({"snippets/answer.py": ANSWER.replace("    return", body)})
     result = project.run("run", "answer")
     assert result.code == 0, result.text
     record = project.store.best("answer")
@@ -114,9 +114,9 @@ def test_warnings_are_told_once_each_and_still_shown(site, capfd):
     assert project.run("status").code == 0
 
 
-def test_of_many_warnings_a_handful_is_told(site):
+def test_of_many_warnings_a_handful_is_told(tiny_project):
     body = "    import warnings\n    for n in range(20): warnings.warn(f'the {n}th ' + 'x' * 500)\n    return"
-    project = site({"snippets/answer.py": ANSWER.replace("    return", body)})
+    project = tiny_project({"snippets/answer.py": ANSWER.replace("    return", body)})
     assert project.run("run", "answer").code == 0
     remarks = project.store.best("answer").remarks
     assert len(remarks) == 6 and remarks[-1] == "Python warned of 15 other things"
@@ -165,25 +165,25 @@ SEEDED = {
 
 
 @pytest.mark.parametrize("body", UNSEEDED.values(), ids=UNSEEDED)
-def test_what_is_drawn_without_a_seed_is_told(site, body):
-    project = site({"snippets/answer.py": ANSWER.replace("    return", f"    {body}\n    return")})
+def test_what_is_drawn_without_a_seed_is_told(tiny_project, body):
+    project = tiny_project({"snippets/answer.py": ANSWER.replace("    return", f"    {body}\n    return")})
     assert project.run("run", "answer").code == 0
     (remark,) = project.store.best("answer").remarks
     assert remark.startswith("it drew random numbers without a seed ("), remark
 
 
 @pytest.mark.parametrize("body", SEEDED.values(), ids=SEEDED)
-def test_what_is_seeded_or_not_drawn_is_not(site, body):
-    project = site({"snippets/answer.py": ANSWER.replace("    return", f"    {body}\n    return")})
+def test_what_is_seeded_or_not_drawn_is_not(tiny_project, body):
+    project = tiny_project({"snippets/answer.py": ANSWER.replace("    return", f"    {body}\n    return")})
     result = project.run("run", "answer")
     assert result.code == 0, result.text
     assert project.store.best("answer").remarks == ()
 
 
-def test_torch_is_told_of_too(site):
+def test_torch_is_told_of_too(tiny_project):
     pytest.importorskip("torch")
     body = "import torch\n    x = torch.rand(2)"
-    project = site({"snippets/answer.py": ANSWER.replace("    return", f"    {body}\n    return")})
+    project = tiny_project({"snippets/answer.py": ANSWER.replace("    return", f"    {body}\n    return")})
     assert project.run("run", "answer").code == 0
     assert "(torch)" in project.store.best("answer").remarks[0]
 
@@ -208,18 +208,18 @@ def test_a_call_that_may_seed_is_known_by_its_name(tmp_path, source, seeds):
 # As with plain Python
 
 
-def test_a_snippet_is_called_by_its_own_name_alone(site):
+def test_a_snippet_is_called_by_its_own_name_alone(tiny_project):
     body = ANSWER.replace("return {", "import sys\n    return {'argv': sys.argv, 'name': __name__,")
-    project = site({"snippets/answer.py": body})
+    project = tiny_project({"snippets/answer.py": body})
     assert project.run("run", "answer").code == 0
-    values = project.record("answer")["values"]
+    values = project.record_json("answer")["values"]
     assert values["argv"] == [str(project.folder / "snippets" / "answer.py")] and values["name"] == "answer"
 
 
-def test_what_the_docs_promise_of_plain_python_is_so(site):
+def test_what_the_docs_promise_of_plain_python_is_so(tiny_project):
     helped = ANSWER.replace("SCALES", "from helper import double\n\nSCALES").replace("2 * twice", "double(twice)")
     helped += '\n\nif __name__ == "__main__":\n    print(run(**SCALES["quick"]))\n'
-    project = site({"snippets/answer.py": helped, "src/helper.py": "def double(x):\n    return 2 * x\n"})
+    project = tiny_project({"snippets/answer.py": helped, "src/helper.py": "def double(x):\n    return 2 * x\n"})
     promise = "PYTHONPATH=src python snippets/NAME.py"
     assert promise in (ROOT / "docs" / "about" / "architecture.md").read_text("utf-8")
     typed = promise.replace("python", sys.executable).replace("NAME", "answer")
@@ -232,10 +232,10 @@ def test_what_the_docs_promise_of_plain_python_is_so(site):
     assert "see it happen: PYTHONPATH=src python snippets/answer.py" in project.run("run", "answer").err
 
 
-def test_the_memory_that_a_run_took_is_its_own_and_not_that_of_whoever_started_it(site):
+def test_the_memory_that_a_run_took_is_its_own_and_not_that_of_whoever_started_it(tiny_project):
     held = bytearray(400 * 2**20)
     held[:: 2**12] = b"x" * len(held[:: 2**12])
-    project = site({"snippets/answer.py": ANSWER})
+    project = tiny_project({"snippets/answer.py": ANSWER})
     assert project.run("run", "answer").code == 0
-    assert project.record("answer")["provenance"]["peak_memory_mb"] < 300
+    assert project.record_json("answer")["provenance"]["peak_memory_mb"] < 300
     del held

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from harness import COIN, Site, figure, raised
+from asrun.testing import COIN, TinyProject, make_figure, raised
 
 SCALES = COIN.replace("dict(seeds=5)}", "dict(seeds=5), 'full': dict(seeds=9)}")
 HEADS = [[0.19, 0.2, 0.21, 0.2, 0.2], [0.5, 0.49, 0.51, 0.5, 0.5]]
@@ -17,10 +17,10 @@ def values(heads):
 
 
 @pytest.fixture
-def coin(site) -> Site:
-    project = site({"snippets/coin.py": SCALES})
-    project.put("coin", values(HEADS), figures=[figure()])
-    project.put("coin", values(HEADS[::-1]), scale="full", figures=[figure()])
+def coin(tiny_project) -> TinyProject:
+    project = tiny_project({"snippets/coin.py": SCALES})
+    project.put("coin", values(HEADS), figures=[make_figure()])
+    project.put("coin", values(HEADS[::-1]), scale="full", figures=[make_figure()])
     return project
 
 

@@ -9,7 +9,7 @@ import pytest
 from asrun.checks.reading import read_page
 from asrun.decks import of_project
 from asrun.pages.context import Context
-from harness import COIN, Site, figure, raised
+from asrun.testing import COIN, TinyProject, make_figure, raised
 
 EXERCISE = """\
 //// exercise | Toss it *twice*.
@@ -26,9 +26,9 @@ As often as {{ coin.tosses }} says.
 
 
 @pytest.fixture
-def coin(site) -> Site:
-    project = site({"snippets/coin.py": COIN})
-    project.put("coin", {"tosses": 12345}, figures=[figure()])
+def coin(tiny_project) -> TinyProject:
+    project = tiny_project({"snippets/coin.py": COIN})
+    project.put("coin", {"tosses": 12345}, figures=[make_figure()])
     return project
 
 

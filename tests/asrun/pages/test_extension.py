@@ -15,7 +15,7 @@ from asrun.checks.reading import read_page
 from asrun.errors import AsrunError
 from asrun.pages.context import Context
 from asrun.pages.extension import AsrunExtension
-from harness import ANSWER, COIN, Site, figure, raised
+from asrun.testing import ANSWER, COIN, TinyProject, make_figure, raised
 
 BIB = (
     "@article{one2014, author = {Hinton, Geoffrey and Krizhevsky, Alex}, title = {Big}, journal = {J}, year = {2014}}\n"
@@ -37,14 +37,14 @@ VALUES = {
 }
 
 
-def fill(project: Site) -> Site:
-    project.put("coin", VALUES, output="tossed <twice>\nand again", figures=[figure()])
+def fill(project: TinyProject) -> TinyProject:
+    project.put("coin", VALUES, output="tossed <twice>\nand again", figures=[make_figure()])
     return project
 
 
 @pytest.fixture
-def coin(site) -> Site:
-    return fill(site(FILES))
+def coin(tiny_project) -> TinyProject:
+    return fill(tiny_project(FILES))
 
 
 def text_of(html: str) -> str:
@@ -330,8 +330,8 @@ def test_a_torn_record_is_told_where_it_is_cited(coin):
     assert "snippets/records/coin/quick-cpu.json" in message and "cannot be read" in message
 
 
-def test_a_snippet_that_printed_nothing_has_no_output_to_show(site):
-    project = site(FILES)
+def test_a_snippet_that_printed_nothing_has_no_output_to_show(tiny_project):
+    project = tiny_project(FILES)
     project.put("answer", {"answer": 42})
     assert "printed nothing" in raised(project.convert, "/// output | answer\n///")
 
@@ -396,10 +396,10 @@ def test_whatever_is_typed_becomes_a_page_or_a_problem_with_its_place(text):
         assert not re.search(r"///+ *(figure|claim|snippet|output) *\|", re.sub(r"(?s)<(code|pre)\b.*?</\1>", "", html))
 
 
-def _scratch(made: list[Site] = []) -> Site:  # noqa: B006
+def _scratch(made: list[TinyProject] = []) -> TinyProject:  # noqa: B006
     if not made:
         folder = tempfile.TemporaryDirectory()
-        site = fill(Site(FILES, Path(folder.name)))
+        site = fill(TinyProject(FILES, Path(folder.name)))
         site.kept = folder
         made.append(site)
     return made[0]
@@ -441,9 +441,9 @@ def test_there_is_no_link_in_a_link(coin):
     assert html.count("<a ") == 1 and "12\u202f345" in html
 
 
-def test_the_page_of_all_records_says_what_was_not_run(site):
+def test_the_page_of_all_records_says_what_was_not_run(tiny_project):
     gpu = ANSWER.replace("SCALES = {", 'NEEDS = {"gpu": "preferred"}\nSCALES = {"full": dict(twice=4), ')
-    project = site({"snippets/answer.py": gpu, "snippets/later.py": ANSWER})
+    project = tiny_project({"snippets/answer.py": gpu, "snippets/later.py": ANSWER})
     project.put("answer", {"answer": 42})
     html = project.convert("/// records\n///\n")
     section = html[html.index('id="not-run"') :]

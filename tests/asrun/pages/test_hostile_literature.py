@@ -8,7 +8,7 @@ import time
 import pytest
 
 from asrun.pages.literature import _entry
-from harness import Site, raised
+from asrun.testing import TinyProject, raised
 
 BIB = "@book{one, title = {One}, author = {A, B}, year = {2014}}\n"
 NUMBER = "n: {cite: one, where: there, how: read, what: it, %s}\n"
@@ -19,11 +19,13 @@ NESTED = ", ".join(f"&{n} [{', '.join(['*' + b] * 9)}]" for b, n in zip("abcdefg
 
 
 @pytest.fixture
-def project(site) -> Site:
-    return site({"docs/references/references.bib": BIB, "docs/references/rows.json": '{"a": [{"x": 1, "y": 2}]}'})
+def project(tiny_project) -> TinyProject:
+    return tiny_project(
+        {"docs/references/references.bib": BIB, "docs/references/rows.json": '{"a": [{"x": 1, "y": 2}]}'}
+    )
 
 
-def told(project: Site, number: str) -> str:
+def told(project: TinyProject, number: str) -> str:
     project.write("docs/references/published.yml", NUMBER % number)
     message = raised(project.convert, "{{ published.n }}")
     assert len(message) < 1500
@@ -105,7 +107,7 @@ def test_numbers_of_odd_kinds_are_refused_in_a_sentence(project, number):
 # Addresses
 
 
-def address(project: Site, field: str) -> str:
+def address(project: TinyProject, field: str) -> str:
     text = "@book{two,\n  title = {Two},\n  author = {A, B},\n  year = {2014},\n  FIELD\n}\n".replace("FIELD", field)
     project.write("docs/references/references.bib", BIB + text)
     return project.convert("/// bibliography\n///")

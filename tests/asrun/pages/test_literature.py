@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from asrun.pages.literature import Literature
-from harness import Site, raised
+from asrun.testing import TinyProject, raised
 
 BIB = """\
 @article{one2014,
@@ -46,15 +46,15 @@ curve:
 DATA = '{"fig": {"test": [{"p": 0.5, "err": 1.06}, {"p": 1, "err": 1.65}]}}'
 
 
-def literature(site, **files: str) -> Literature:
+def literature(tiny_project, **files: str) -> Literature:
     given = {"references.bib": BIB, "published.yml": NUMBERS, "data.json": DATA} | {
         name.replace("_", "."): text for name, text in files.items()
     }
-    return Literature(site({f"docs/references/{name}": text for name, text in given.items()}).project)
+    return Literature(tiny_project({f"docs/references/{name}": text for name, text in given.items()}).project)
 
 
-def test_works_are_read(site):
-    entries = literature(site).entries
+def test_works_are_read(tiny_project):
+    entries = literature(tiny_project).entries
     one, two = entries["one2014"], entries["two2020"]
     assert one.authors == ("Srivastava, Nitish", "Hinton, Geoffrey", "Krizhevsky, Alex")
     assert one.short == "Srivastava et al. 2014"
@@ -67,8 +67,8 @@ def test_works_are_read(site):
     assert entries["nobody"].short == "Alone"
 
 
-def test_numbers_and_tables_are_read(site):
-    published = literature(site).published
+def test_numbers_and_tables_are_read(tiny_project):
+    published = literature(tiny_project).published
     assert published["rate"].values == 0.25 and published["rate"].unit == "%"
     assert published["count"].values.dtype.kind == "i"
     curve = published["curve"]
@@ -78,13 +78,13 @@ def test_numbers_and_tables_are_read(site):
     assert (curve.cite, curve.where, curve.how, curve.what) == ("one2014", "Figure 1", "read", "a curve")
 
 
-def test_a_project_needs_no_literature(site):
-    found = Literature(site({}).project)
+def test_a_project_needs_no_literature(tiny_project):
+    found = Literature(tiny_project({}).project)
     assert (found.entries, found.published) == ({}, {})
 
 
-def test_empty_files_are_no_literature(site):
-    found = literature(site, references_bib="", published_yml="# nothing yet\n")
+def test_empty_files_are_no_literature(tiny_project):
+    found = literature(tiny_project, references_bib="", published_yml="# nothing yet\n")
     assert (found.entries, found.published) == ({}, {})
 
 
@@ -95,8 +95,8 @@ def test_empty_files_are_no_literature(site):
         ("@article{a, title = {x}}\n@article{a, title = {y}}\n", "docs/references/references.bib:2: "),
     ],
 )
-def test_an_entry_that_cannot_be_read_is_told_with_its_line(site, bib, told):
-    message = raised(lambda: literature(site, references_bib=bib).entries)
+def test_an_entry_that_cannot_be_read_is_told_with_its_line(tiny_project, bib, told):
+    message = raised(lambda: literature(tiny_project, references_bib=bib).entries)
     assert message.startswith(told), message
 
 
@@ -128,19 +128,19 @@ def number(**more: str) -> str:
         (NUMBERS.replace("value: err", "value: p.err"), "curve cannot be read"),
     ],
 )
-def test_a_number_that_cannot_be_read_is_told_with_its_name(site, text, told):
-    message = raised(lambda: literature(site, published_yml=text).published)
+def test_a_number_that_cannot_be_read_is_told_with_its_name(tiny_project, text, told):
+    message = raised(lambda: literature(tiny_project, published_yml=text).published)
     assert told in message
     assert message.startswith("docs/references/published.yml")
     assert "\n    " in message
 
 
-def test_data_that_is_not_json_is_told(site):
-    assert "curve cannot be read" in raised(lambda: literature(site, data_json="{").published)
+def test_data_that_is_not_json_is_told(tiny_project):
+    assert "curve cannot be read" in raised(lambda: literature(tiny_project, data_json="{").published)
 
 
-def test_a_file_that_is_not_utf8_is_told(site):
-    found = literature(site)
+def test_a_file_that_is_not_utf8_is_told(tiny_project):
+    found = literature(tiny_project)
     (found.project.references / "published.yml").write_bytes(b"rate: caf\xe9")
     assert "published.yml: not valid YAML" in raised(lambda: found.published)
     (found.project.references / "references.bib").write_bytes(b"@misc{a, title = {caf\xe9}}")
@@ -149,7 +149,7 @@ def test_a_file_that_is_not_utf8_is_told(site):
 
 def test_references_may_be_elsewhere(tmp_path):
     mkdocs = "site_name: Tiny\nplugins: [{asrun: {references: literature}}]\n"
-    found = Literature(Site({"mkdocs.yml": mkdocs, "literature/references.bib": BIB}, tmp_path).project)
+    found = Literature(TinyProject({"mkdocs.yml": mkdocs, "literature/references.bib": BIB}, tmp_path).project)
     assert list(found.entries) == ["one2014", "two2020", "nobody"]
 
 
@@ -164,22 +164,24 @@ lines:
 LINES = '{"fig": {"lines": [{"name": 7, "points": [[20, 2.5], [10, 3.5]]}, {"name": 8, "points": [[10, 4.5]]}]}}'
 
 
-def test_curves_that_stop_at_different_places_are_one_table(site):
-    lines = literature(site, published_yml=CURVES, data_json=LINES).published["lines"]
+def test_curves_that_stop_at_different_places_are_one_table(tiny_project):
+    lines = literature(tiny_project, published_yml=CURVES, data_json=LINES).published["lines"]
     assert lines.axes == ("net", "updates")
     assert lines.labels["net"].tolist() == [7, 8] and lines.labels["updates"].tolist() == [10, 20]
     assert np.array_equal(lines.values, [[3.5, 2.5], [4.5, np.nan]], equal_nan=True)
     assert lines.uncertainty is None
 
 
-def test_whole_numbers_stay_whole(site):
-    found = literature(site, published_yml=number(value="", axes="{layer: [1, 2]}", values="[256, 512]")).published
+def test_whole_numbers_stay_whole(tiny_project):
+    found = literature(
+        tiny_project, published_yml=number(value="", axes="{layer: [1, 2]}", values="[256, 512]")
+    ).published
     assert found["rate"].values.dtype.kind == "i"
 
 
-def test_words_are_no_values(site):
+def test_words_are_no_values(tiny_project):
     text = number(value="", axes="{layer: [1, 2]}", values="[many, few]")
-    assert "values are numbers" in raised(lambda: literature(site, published_yml=text).published)
+    assert "values are numbers" in raised(lambda: literature(tiny_project, published_yml=text).published)
 
 
 LISTED = """\
@@ -198,18 +200,18 @@ small: {cite: one2014, where: x, how: x, what: a small table, axes: {method: [pl
 """
 
 
-def listed(site) -> tuple[str, str]:
+def listed(tiny_project) -> tuple[str, str]:
     """Return the list of published numbers as HTML, and as text with a bar between cells and blocks."""
     long = [str(at) for at in range(40)]
     numbers = LISTED.replace("[K]", f"[{', '.join(long)}]").replace("[V]", f"[{', '.join(long)}]")
     files = {"references.bib": BIB, "published.yml": numbers}
-    project = site({f"docs/references/{name}": text for name, text in files.items()})
+    project = tiny_project({f"docs/references/{name}": text for name, text in files.items()})
     html = project.convert("/// published\n///")
     return html, re.sub(r"\s*(<[^>]*>\s*)+", "|", html.replace("<strong>", "").replace("</strong>", ""))
 
 
-def test_published_numbers_are_listed_work_by_work(site):
-    html, text = listed(site)
+def test_published_numbers_are_listed_work_by_work(tiny_project):
+    html, text = listed(tiny_project)
     assert re.findall(r'id="([^"]*)"', html) == [
         "published-by-two2020",
         "published-one",
@@ -226,19 +228,19 @@ def test_published_numbers_are_listed_work_by_work(site):
     )
 
 
-def test_published_tables_have_the_digits_of_their_source(site):
-    html, text = listed(site)
+def test_published_tables_have_the_digits_of_their_source(tiny_project):
+    html, text = listed(tiny_project)
     assert '|published.three(method="plain", layer=1)|' in text.replace("&quot;", '"')
     assert "|method ↓ layer →|1|2|plain|1.5 ± 0.1|a &lt; b|12.6|\u22120.04|" in text
     assert "<td></td>" in html
 
 
-def test_long_curves_are_told_by_their_extent(site):
-    _, text = listed(site)
+def test_long_curves_are_told_by_their_extent(tiny_project):
+    _, text = listed(tiny_project)
     assert "|A curve: 40 points, k 0 to 39, values from 0 to 39.|" in text
 
 
-def test_a_work_without_a_year_or_with_more_authors_is_listed(site):
+def test_a_work_without_a_year_or_with_more_authors_is_listed(tiny_project):
     bib = "@misc{many, author = {A, B and C, D and E, F and others}, title = {Big}}\n"
-    html = site({"docs/references/references.bib": bib}).convert("/// bibliography\n///")
+    html = tiny_project({"docs/references/references.bib": bib}).convert("/// bibliography\n///")
     assert "A, B; C, D; E, F and others. <cite>Big</cite>." in html

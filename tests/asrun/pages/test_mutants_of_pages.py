@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from asrun.pages.context import Context
 from asrun.pages.extension import AsrunExtension
 from asrun.pages.markdown import make_markdown
-from harness import COIN, Site, figure
+from asrun.testing import COIN, TinyProject, make_figure
 
 BIB = (
     "@article{one2014, author = {H, G}, title = {B}, journal = {J}, year = {2014}}\n"
@@ -173,8 +173,8 @@ def read(tmp_path_factory):
 
 def reader(folder: Path):
     """Make what reads a text: the kinds of citations that it finds, and what is wrong."""
-    project = Site(FILES, folder)
-    project.put("coin", VALUES, output="tossed", figures=[figure()])
+    project = TinyProject(FILES, folder)
+    project.put("coin", VALUES, output="tossed", figures=[make_figure()])
     extension = AsrunExtension(context=Context(project.project), page="docs/one.md", strict=False)
     markdown = make_markdown(project.project, extension)
 

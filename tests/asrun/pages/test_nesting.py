@@ -11,7 +11,7 @@ import pytest
 from asrun.checks.reading import read_page
 from asrun.decks import of_project
 from asrun.pages.context import Context
-from harness import COIN, Site, figure
+from asrun.testing import COIN, TinyProject, make_figure
 
 BIB = "@article{one2014, author = {Hinton, G}, title = {Big}, journal = {J}, year = {2014}}\n"
 NUMBERS = "rate: {cite: one2014, where: Table 1, how: stated, what: a rate, value: 0.25}\n"
@@ -48,18 +48,18 @@ INLINES = {
 
 
 @pytest.fixture(scope="module")
-def coin(tmp_path_factory) -> Site:
+def coin(tmp_path_factory) -> TinyProject:
     files = {
         "snippets/coin.py": COIN,
         "docs/references/references.bib": BIB,
         "docs/references/published.yml": NUMBERS,
     }
-    project = Site(files, tmp_path_factory.mktemp("nesting"))
-    project.put("coin", VALUES, output="tossed", figures=[figure()])
+    project = TinyProject(files, tmp_path_factory.mktemp("nesting"))
+    project.put("coin", VALUES, output="tossed", figures=[make_figure()])
     return project
 
 
-def rendered(project: Site, text: str, where: str) -> str:
+def rendered(project: TinyProject, text: str, where: str) -> str:
     """Render as a page or as a deck; nothing may be wrong with it."""
     context = Context(project.project)
     if where == "page":

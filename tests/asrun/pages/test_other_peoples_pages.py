@@ -6,14 +6,14 @@ import pytest
 
 from asrun.checks.reading import read_page
 from asrun.pages.context import Context
-from harness import COIN, Site
+from asrun.testing import COIN, TinyProject
 
 BIB = "@article{one2014, author = {H, G}, title = {B}, journal = {J}, year = {2014}}\n"
 
 
 @pytest.fixture
 def site(tmp_path):
-    site = Site({"snippets/coin.py": COIN, "docs/references/references.bib": BIB}, tmp_path)
+    site = TinyProject({"snippets/coin.py": COIN, "docs/references/references.bib": BIB}, tmp_path)
     site.put("coin", {"tosses": 12345})
     return site
 

@@ -6,7 +6,7 @@ import pytest
 
 from asrun.checks.reading import read_all
 from asrun.pages.context import Context
-from harness import COIN, MKDOCS, Site, figure, raised
+from asrun.testing import COIN, MKDOCS, TinyProject, make_figure, raised
 
 RULED = MKDOCS.replace(
     "  - asrun\n",
@@ -17,13 +17,13 @@ VALUES = {"bias": [0.25, 0.5], "heads": [[0.2, 0.21], [0.5, 0.51]], "axes": {"he
 
 
 @pytest.fixture
-def coin(site) -> Site:
-    project = site({"snippets/coin.py": COIN, "mkdocs.yml": RULED})
-    project.put("coin", VALUES, figures=[figure()])
+def coin(tiny_project) -> TinyProject:
+    project = tiny_project({"snippets/coin.py": COIN, "mkdocs.yml": RULED})
+    project.put("coin", VALUES, figures=[make_figure()])
     return project
 
 
-def problems(project: Site) -> list[str]:
+def problems(project: TinyProject) -> list[str]:
     return [str(each).split("\n")[0] for read in read_all(Context(project.project)) for each in read.problems]
 
 
@@ -56,8 +56,8 @@ def test_a_record_that_is_not_fresh_is_one_problem_and_not_one_more_for_each_num
     assert "coin (quick, cpu) is stale" in stale and "it comes to 2" in wrong
 
 
-def test_a_page_that_is_not_listed_may_say_what_it_likes(site):
-    project = site({"docs/one.md": "# One\n\n0.37\n"})
+def test_a_page_that_is_not_listed_may_say_what_it_likes(tiny_project):
+    project = tiny_project({"docs/one.md": "# One\n\n0.37\n"})
     assert problems(project) == []
 
 
@@ -66,8 +66,8 @@ def test_arithmetic_that_is_wrong_is_told(coin):
     assert problems(coin) == ["docs/one.md:3:1: 400 × 0.5 = 201: it comes to 200"]
 
 
-def test_a_setting_that_is_no_pattern_is_told(site):
-    project = site({"mkdocs.yml": RULED.replace("rate ", "(rate ")})
+def test_a_setting_that_is_no_pattern_is_told(tiny_project):
+    project = tiny_project({"mkdocs.yml": RULED.replace("rate ", "(rate ")})
     assert "no regular expression" in raised(lambda: project.project)
 
 

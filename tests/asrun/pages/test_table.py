@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from harness import COIN, Site, figure, raised
+from asrun.testing import COIN, TinyProject, make_figure, raised
 
 BIB = "@article{one2014, author = {Hinton, G}, title = {Big}, journal = {J}, year = {2014}}\n"
 NUMBERS = (
@@ -24,15 +24,15 @@ VALUES = {
 
 
 @pytest.fixture
-def coin(site) -> Site:
-    project = site(
+def coin(tiny_project) -> TinyProject:
+    project = tiny_project(
         {
             "snippets/coin.py": COIN,
             "docs/references/references.bib": BIB,
             "docs/references/published.yml": NUMBERS,
         }
     )
-    project.put("coin", VALUES, figures=[figure()])
+    project.put("coin", VALUES, figures=[make_figure()])
     return project
 
 

@@ -19,7 +19,7 @@ from asrun.own import ASSETS
 from asrun.publishing.imprint import MARK
 from asrun.publishing.outfile import write_out
 from asrun.remote import bundle
-from harness import ANSWER, Site
+from asrun.testing import ANSWER, TinyProject
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes are those of POSIX")
 with_assets = pytest.mark.skipif(
@@ -105,8 +105,8 @@ def test_two_decks_of_one_name_are_not_written_over_each_other(folder):
 
 @with_assets
 @pytest.mark.parametrize("output", ["docs", "snippets", "slides", "snippets/records/talk", ".asrun/talk"])
-def test_a_deck_takes_no_place_of_its_project(site, monkeypatch, output):
-    made: Site = site({"slides/talk.md": "# Talk\n"})
+def test_a_deck_takes_no_place_of_its_project(tiny_project, monkeypatch, output):
+    made: TinyProject = tiny_project({"slides/talk.md": "# Talk\n"})
     made.write("snippets/records/.keep", "")
     before = tree(made.folder)
     refused = made.run("deck", "slides/talk.md", "-o", output)
@@ -179,8 +179,10 @@ def test_a_file_is_written_where_a_link_leads_and_into_a_pipe(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["docs/index.md", "snippets/answer.py", "archive.tar.gz", "empty", "link"])
-def test_a_bundle_is_written_over_nothing_and_nothing_is_run_for_it(site, name):
-    made: Site = site({"snippets/answer.py": ANSWER, "docs/index.md": "# Start\n", "empty": "", "to": "mine"})
+def test_a_bundle_is_written_over_nothing_and_nothing_is_run_for_it(tiny_project, name):
+    made: TinyProject = tiny_project(
+        {"snippets/answer.py": ANSWER, "docs/index.md": "# Start\n", "empty": "", "to": "mine"}
+    )
     shutil.make_archive(str(made.folder / "archive"), "gztar", made.folder, "docs")
     (made.folder / "link").symlink_to("to")
     before = tree(made.folder)
@@ -193,16 +195,16 @@ def test_a_bundle_is_written_over_nothing_and_nothing_is_run_for_it(site, name):
         bundle.pack(made.project, made.store, [RunName("answer", "quick", "cpu")], made.folder / name)
 
 
-def test_a_bundle_is_written_anew(site):
-    made: Site = site({"snippets/answer.py": ANSWER})
+def test_a_bundle_is_written_anew(tiny_project):
+    made: TinyProject = tiny_project({"snippets/answer.py": ANSWER})
     made.put("answer", {"answer": 42})
     for _ in range(2):
         done = made.run("run", "answer", "--bundle", "out/records.tar.gz")
         assert done.code == 0 and "packed  1 record" in done.out, done.text
 
 
-def test_a_deck_and_a_site_do_not_take_each_others_place(site):
-    project = site({"docs/index.md": "# Start\n", "talk.md": "# One\n", "other.md": "# Other\n"})
+def test_a_deck_and_a_site_do_not_take_each_others_place(tiny_project):
+    project = tiny_project({"docs/index.md": "# Start\n", "talk.md": "# One\n", "other.md": "# Other\n"})
     assert project.run("build").code == 0
     page = project.read("site/index.html")
     result = project.run("deck", "talk.md", "-o", "site")

@@ -21,7 +21,7 @@ from asrun.errors import AsrunError
 from asrun.project import read_project
 from asrun.publishing import imprint, place, swap
 from asrun.publishing.imprint import MARK
-from harness import ANSWER, Site
+from asrun.testing import ANSWER, TinyProject
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links and signals are those of POSIX")
 
@@ -579,10 +579,10 @@ THEME = {"theme/main.html": "{{ page.content }}", "theme/404.html": "gone"}
 
 
 @pytest.fixture
-def tiny(tmp_path: Path) -> Site:
+def tiny(tmp_path: Path) -> TinyProject:
     """A project that builds fast, in a folder with others."""
     files = {"mkdocs.yml": SETTINGS, "docs/index.md": "# Start\n", "docs/next.md": "# Next\n", **THEME}
-    return Site(files, tmp_path / "project")
+    return TinyProject(files, tmp_path / "project")
 
 
 def all_but_cache(folder: Path) -> dict[str, str]:
@@ -725,7 +725,7 @@ def test_a_site_on_a_file_system_of_its_own_is_published_to(tiny, mounts):
 
 def test_two_projects_do_not_replace_each_others_sites(tiny, tmp_path):
     files = {"mkdocs.yml": SETTINGS + "site_dir: ../public\n", "docs/index.md": "# Start\n", **THEME}
-    one, other = (Site(files, tmp_path / "sites" / name) for name in ("one", "other"))
+    one, other = (TinyProject(files, tmp_path / "sites" / name) for name in ("one", "other"))
     assert one.run("build").code == one.run("build").code == 0
     before = tree(tmp_path / "sites" / "public")
     for arguments in (["build"], ["build", "--beside"]):
@@ -740,7 +740,7 @@ def test_two_projects_do_not_replace_each_others_sites(tiny, tmp_path):
 def test_a_site_that_went_with_its_project_is_its_own(tiny, tmp_path):
     assert tiny.run("build").code == 0
     shutil.copytree(tiny.folder, tmp_path / "copy")
-    copy = Site({"mkdocs.yml": SETTINGS}, tmp_path / "copy")
+    copy = TinyProject({"mkdocs.yml": SETTINGS}, tmp_path / "copy")
     assert copy.run("build").code == 0
     assert json.loads(copy.read(f"site/{MARK}"))["of"] == "../mkdocs.yml"
 

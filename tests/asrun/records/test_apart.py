@@ -27,7 +27,7 @@ from asrun.records.codec import DTYPE
 from asrun.records.store import Store
 from asrun.remote import bundle
 from asrun.remote.bundle import adopt, pack
-from harness import ANSWER, MKDOCS, Site, figure, raised
+from asrun.testing import ANSWER, MKDOCS, TinyProject, make_figure, raised
 
 RUN = RunName("answer", "quick", "cpu")
 FOLDER = "snippets/records/answer"
@@ -42,13 +42,13 @@ def values(maps: Any = MAPS) -> dict[str, Any]:
 
 
 @pytest.fixture
-def project(site):
-    project = site({"mkdocs.yml": LARGE, "snippets/answer.py": ANSWER})
-    project.put("answer", values(), figures=[figure()])
+def project(tiny_project):
+    project = tiny_project({"mkdocs.yml": LARGE, "snippets/answer.py": ANSWER})
+    project.put("answer", values(), figures=[make_figure()])
     return project
 
 
-def beside(project: Site) -> list[Path]:
+def beside(project: TinyProject) -> list[Path]:
     return sorted((project.folder / FOLDER).glob("*.npy.gz"))
 
 
@@ -72,7 +72,7 @@ def test_an_array_comes_back_to_the_last_bit_and_always_from_the_same_bytes(arra
 
 
 def test_only_the_large_stand_apart(project):
-    document = project.record("answer")
+    document = project.record_json("answer")
     assert document["values"] == {
         "maps": None, "inner": {"Big One": None}, "small": list(SMALL), "best": 1.5
     }  # fmt: skip
@@ -85,8 +85,8 @@ def test_only_the_large_stand_apart(project):
     assert got.damaged == frozenset()
 
 
-def test_a_record_of_ten_megabytes_is_small_to_read(site):
-    project = site({"snippets/answer.py": ANSWER})
+def test_a_record_of_ten_megabytes_is_small_to_read(tiny_project):
+    project = tiny_project({"snippets/answer.py": ANSWER})
     project.put("answer", {"zeros": np.zeros(1_250_000), "n": 1})
     assert (project.folder / FOLDER / "quick-cpu.json").stat().st_size < 3000
     (file,) = beside(project)
@@ -94,7 +94,7 @@ def test_a_record_of_ten_megabytes_is_small_to_read(site):
     assert project.store.get(RUN).values["zeros"].shape == (1_250_000,)
 
 
-def test_a_run_with_a_large_array_is_cited_drawn_changed_and_swept(site):
+def test_a_run_with_a_large_array_is_cited_drawn_changed_and_swept(tiny_project):
     snippet = '''\
     """Maps?"""
     import numpy as np
@@ -110,7 +110,7 @@ def test_a_run_with_a_large_array_is_cited_drawn_changed_and_swept(site):
         return figure
     '''
     page = "# Maps\n\n{{ maps.maps(layer=2)[3] | .1f }}\n\n/// figure | maps\nMaps.\n///\n"
-    project = site({"mkdocs.yml": LARGE, "snippets/maps.py": snippet, "docs/index.md": page})
+    project = tiny_project({"mkdocs.yml": LARGE, "snippets/maps.py": snippet, "docs/index.md": page})
     done = project.run("build")
     assert done.code == 0, done.text
     assert "1003.0" in project.read("site/index.html") or "1\u202f003.0" in project.read("site/index.html")
@@ -212,7 +212,7 @@ def test_arrays_are_written_first_and_swept_last(project, monkeypatch):
     written = stores.write_whole
     changed = values(MAPS + 1)
     for stop in range(4):
-        project.put("answer", values(), figures=[figure()])
+        project.put("answer", values(), figures=[make_figure()])
         before = project.store.get(RUN)
         left = iter(range(stop))
 
@@ -224,7 +224,7 @@ def test_arrays_are_written_first_and_swept_last(project, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr("asrun.records.store.write_whole", write)
             with pytest.raises(KeyboardInterrupt):
-                project.put("answer", changed, figures=[figure(text="anew")])
+                project.put("answer", changed, figures=[make_figure(text="anew")])
         got = Store(project.project).get(RUN)
         assert got.damaged == frozenset() and np.array_equal(got.values["maps"], before.values["maps"])
     project.put("answer", changed)
@@ -254,7 +254,7 @@ def test_a_commit_has_its_arrays(project):
     assert "maps" not in project.run("diff").out
     changed = MAPS.copy()
     changed[3, 4] += 1
-    project.put("answer", values(changed), figures=[figure()])
+    project.put("answer", values(changed), figures=[make_figure()])
     told = project.run("diff")
     assert "maps[3, 4]" in told.out and "damaged" not in told.text and "changed by hand" not in told.text
 
@@ -264,10 +264,10 @@ def test_a_commit_has_its_arrays(project):
 
 @pytest.fixture
 def laptop(tmp_path):
-    return Site({"mkdocs.yml": MKDOCS, "snippets/answer.py": ANSWER}, tmp_path / "laptop")
+    return TinyProject({"mkdocs.yml": MKDOCS, "snippets/answer.py": ANSWER}, tmp_path / "laptop")
 
 
-def packed(project: Site, folder: Path) -> dict[str, bytes]:
+def packed(project: TinyProject, folder: Path) -> dict[str, bytes]:
     path = folder / "out.tar.gz"
     pack(project.project, project.store, [RUN], path)
     with tarfile.open(path) as archive:
@@ -288,7 +288,7 @@ def test_a_bundle_carries_arrays_to_where_others_are_large(project, laptop, tmp_
     pack(project.project, project.store, [RUN], path)
     (adoption,) = adopt(laptop.project, laptop.store, path, replace=True)
     assert str(adoption) == "adopted"
-    assert laptop.files() == project.files()
+    assert laptop.record_files() == project.record_files()
     assert laptop.run("status").code == 0
 
 
@@ -308,7 +308,7 @@ def test_a_bundle_with_another_array_is_refused(project, laptop, tmp_path):
     ):
         message = raised(adopt, laptop.project, laptop.store, tarred(members, path))
         assert told in message and message.count("\n") == 1
-        assert laptop.files() == {}
+        assert laptop.record_files() == {}
 
 
 def test_a_bundle_that_unpacks_to_too_much_is_refused(project, laptop, tmp_path, monkeypatch):
@@ -322,18 +322,20 @@ def test_a_bundle_that_unpacks_to_too_much_is_refused(project, laptop, tmp_path,
 # Records that are too large even so
 
 
-def test_a_record_that_is_too_large_is_refused_with_what_is_largest(site):
-    project = site({"mkdocs.yml": LARGE.replace("array_mb: 0.005", "record_mb: 0.05"), "snippets/answer.py": ANSWER})
+def test_a_record_that_is_too_large_is_refused_with_what_is_largest(tiny_project):
+    project = tiny_project(
+        {"mkdocs.yml": LARGE.replace("array_mb: 0.005", "record_mb: 0.05"), "snippets/answer.py": ANSWER}
+    )
     project.put("answer", {"n": 1})
-    before = project.files()
+    before = project.record_files()
     message = raised(project.put, "answer", {"n": 1, "names": ["name"] * 9000, "maps": MAPS, "few": [1, 2]})
     assert "the record of answer (quick, cpu) would have 0.1 MB, and 0.1 MB is the most" in message
     assert "its largest parts are names (0.1 MB), maps (0.0 MB), " in message
     assert "return a summary of what is large, or raise record_mb of the asrun plugin in mkdocs.yml" in message
-    assert project.files() == before
+    assert project.record_files() == before
 
 
-def test_a_run_whose_record_is_too_large_ends_with_a_sentence(site):
+def test_a_run_whose_record_is_too_large_ends_with_a_sentence(tiny_project):
     snippet = '''\
     """Long?"""
     SCALES = {"quick": {}}
@@ -341,7 +343,7 @@ def test_a_run_whose_record_is_too_large_ends_with_a_sentence(site):
         return {"words": ["word"] * 9000}
     '''
     mkdocs = LARGE.replace("array_mb: 0.005", "record_mb: 0.05")
-    project = site({"mkdocs.yml": mkdocs, "snippets/long.py": snippet})
+    project = tiny_project({"mkdocs.yml": mkdocs, "snippets/long.py": snippet})
     done = project.run("run", "long")
     assert done.code == 1 and "record_mb" in done.text and "Traceback" not in done.text
 

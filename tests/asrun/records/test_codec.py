@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from asrun.records import codec
-from harness import raised
+from asrun.testing import raised
 
 KEYS = st.text(min_size=1, max_size=8).filter(lambda key: "." not in key and key.isprintable())
 DTYPES = st.sampled_from(

@@ -26,7 +26,7 @@ import matplotlib.pyplot as plt
 from asrun.errors import AsrunError
 from asrun.records.drawing import check_drawing, id_prefix, sanitise_svg
 from asrun.records.figure import MATPLOTLIBRC, to_svg
-from harness import raised
+from asrun.testing import raised
 
 RECORDS = Path(__file__).parents[3] / "snippets" / "records"
 EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{}</svg>'

@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 from asrun.errors import AsrunError
 from asrun.freshness.style import style_digest
 from asrun.records.figure import COLOURS, MATPLOTLIBRC, to_svg
-from harness import ANSWER, Site
+from asrun.testing import ANSWER, TinyProject
 
 
 @pytest.fixture(autouse=True)
@@ -211,7 +211,7 @@ def test_alt_text_cannot_break_out(label: str) -> None:
 
 
 def test_a_figure_of_a_snippet_that_draws_none_is_told_as_such(tmp_path):
-    site = Site({"snippets/answer.py": ANSWER, "docs/index.md": "/// figure | answer\n///\n"}, tmp_path)
+    site = TinyProject({"snippets/answer.py": ANSWER, "docs/index.md": "/// figure | answer\n///\n"}, tmp_path)
     site.put("answer", {"answer": 42})
     told = site.run("check").text
     assert "answer draws no figures: it has no function plot" in told and "write plot(result)" in told

@@ -17,7 +17,7 @@ import pytest
 from asrun.model import RunName
 from asrun.records import codec
 from asrun.records.store import DESCRIPTION, Store, _description_seal
-from harness import ANSWER, MKDOCS, Site, figure
+from asrun.testing import ANSWER, MKDOCS, TinyProject, make_figure
 
 RUN = RunName("answer", "quick", "cpu")
 PATH = "snippets/records/answer/quick-cpu.json"
@@ -126,9 +126,9 @@ TEXTS_BY_NAME: dict[str, tuple[str, str]] = {
 }
 
 
-def write(site: Site, change: dict[str, Any]) -> None:
+def write(site: TinyProject, change: dict[str, Any]) -> None:
     """Change values of a record, and seal it anew as somebody would who knows how."""
-    document = site.record("answer")
+    document = site.record_json("answer")
     document["values"] |= change
     document["arrays"] = {}
     try:
@@ -141,7 +141,7 @@ def write(site: Site, change: dict[str, Any]) -> None:
     site.write(PATH, text)
 
 
-def try_everything(site: Site, told: str) -> None:
+def try_everything(site: TinyProject, told: str) -> None:
     """Call all that reads records; whatever comes, it is sentences."""
     for command in (["status"], ["check"], ["why", "answer"], ["diff"], ["build", "--no-run"], ["trim", "--dry-run"]):
         done = site.run(*command)
@@ -149,7 +149,7 @@ def try_everything(site: Site, told: str) -> None:
         assert "\x1b" not in done.text and "\u202e" not in done.text, (told, command)
         # A difference tells each of many names.
         assert len(done.text) < 40_000 or told == "many names", (told, command, len(done.text))
-    files = {f"answer/{name}": data for name, data in site.files().items() if not name.endswith(".tar.gz")}
+    files = {f"answer/{name}": data for name, data in site.record_files().items() if not name.endswith(".tar.gz")}
     path = site.folder / "out.tar.gz"
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
@@ -164,8 +164,8 @@ def try_everything(site: Site, told: str) -> None:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
-    site = Site({"snippets/answer.py": ANSWER, "docs/index.md": PAGE}, tmp_path_factory.mktemp("hostile"))
-    site.put("answer", VALUES, figures=[figure()], output="said")
+    site = TinyProject({"snippets/answer.py": ANSWER, "docs/index.md": PAGE}, tmp_path_factory.mktemp("hostile"))
+    site.put("answer", VALUES, figures=[make_figure()], output="said")
     for command in (
         ["init", "-q"],
         ["add", "."],
@@ -204,11 +204,11 @@ def test_json_of_any_kind_is_read_or_told(recorded, name):
     ("file", "what"),
     [("quick-cpu.json", "zeros"), ("quick-cpu.json", "sparse"), ("the drawing", "pipe"), ("the array", "folder")],
 )
-def test_what_stands_in_place_of_a_file_and_never_ends_is_told(site, file, what):
+def test_what_stands_in_place_of_a_file_and_never_ends_is_told(tiny_project, file, what):
     # In a process of its own: a read that never ends could not be ended here.
     large = {"mkdocs.yml": MKDOCS.replace("  - asrun\n", "  - asrun:\n      array_mb: 0.00001\n")}
-    project = site(large | {"snippets/answer.py": ANSWER, "docs/index.md": "# Answer\n\n{{ answer.x }}\n"})
-    project.put("answer", VALUES | {"drop": np.arange(9.0)}, figures=[figure()])
+    project = tiny_project(large | {"snippets/answer.py": ANSWER, "docs/index.md": "# Answer\n\n{{ answer.x }}\n"})
+    project.put("answer", VALUES | {"drop": np.arange(9.0)}, figures=[make_figure()])
     folder = project.folder / "snippets/records/answer"
     suffix = {"the drawing": "*.svg", "the array": "*.npy.gz"}.get(file, file)
     (path,) = folder.glob(suffix)
@@ -232,8 +232,8 @@ def test_what_stands_in_place_of_a_file_and_never_ends_is_told(site, file, what)
             assert done.returncode == 3 and ("broken" in done.stdout or "changed by hand" in done.stdout), done.stdout
 
 
-def test_a_link_among_records_publishes_nothing_from_elsewhere(site, tmp_path):
-    project = site({"snippets/answer.py": ANSWER, "docs/index.md": "# Answer\n\n{{ answer.answer }}\n"})
+def test_a_link_among_records_publishes_nothing_from_elsewhere(tiny_project, tmp_path):
+    project = tiny_project({"snippets/answer.py": ANSWER, "docs/index.md": "# Answer\n\n{{ answer.answer }}\n"})
     assert project.run("run", "answer").code == 0
     private = tmp_path / "private.json"
     private.write_text('{"key": 1}', "utf-8")

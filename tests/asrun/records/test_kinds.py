@@ -22,8 +22,8 @@ from hypothesis.extra import numpy as arrays
 
 from asrun.errors import AsrunError
 from asrun.records import codec
+from asrun.testing import TinyProject, raised
 from asrun.values.measure import check_axes
-from harness import Site, raised
 
 
 class Word(str, enum.Enum):  # noqa: UP042 - its own kind
@@ -275,7 +275,7 @@ def test_axes_that_no_page_could_read_are_refused_when_they_are_recorded(axes, t
 
 
 def test_a_snippet_that_returns_something_else_is_told_so_in_a_sentence(tmp_path):
-    site = Site(
+    site = TinyProject(
         {
             "snippets/odd.py": '''\
             """Odd?"""
@@ -295,7 +295,7 @@ def test_a_snippet_that_returns_something_else_is_told_so_in_a_sentence(tmp_path
 
 def test_a_snippet_whose_axes_no_page_could_read_is_told_so_in_a_sentence(tmp_path):
     snippet = '"""Odd?"""\nSCALES = {"quick": {}}\ndef run():\n    return {"axes": {"x": 3}, "x": [1]}\n'
-    site = Site({"snippets/odd.py": snippet}, tmp_path)
+    site = TinyProject({"snippets/odd.py": snippet}, tmp_path)
     done = site.run("run", "odd")
     assert done.code == 1 and "Traceback" not in done.text
     assert "the axes of x are not a list of names: 3" in " ".join(done.text.split())

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asrun.records.printed import LONGEST_LINE, shorten
-from harness import ANSWER, MKDOCS, Site
+from asrun.testing import ANSWER, MKDOCS, TinyProject
 
 THIN = "\u202f"
 
@@ -36,7 +36,7 @@ def test_a_long_line_is_cut_once(length):
     assert short.startswith(text[:1000]) and short.endswith(text[-100:])
 
 
-def test_a_run_that_prints_much_keeps_what_somebody_would_read(site):
+def test_a_run_that_prints_much_keeps_what_somebody_would_read(tiny_project):
     snippet = '''\
     """Loud?"""
     SCALES = {"quick": {}}
@@ -45,10 +45,10 @@ def test_a_run_that_prints_much_keeps_what_somebody_would_read(site):
         print("x" * 100_000)
         return {"n": 1}
     '''
-    project = site({"snippets/loud.py": snippet, "docs/index.md": "# Loud\n\n/// output | loud\n///\n"})
+    project = tiny_project({"snippets/loud.py": snippet, "docs/index.md": "# Loud\n\n/// output | loud\n///\n"})
     done = project.run("build")
     assert done.code == 0, done.text
-    record = project.record("loud")
+    record = project.record_json("loud")
     assert len(record["output"]) == 1000
     assert record["output"][0] == "line 0" and f"… 39{THIN}002 lines left out …" in record["output"]
     assert record["output"][-2] == "line 39999" and len(record["output"][-1]) <= LONGEST_LINE
@@ -58,17 +58,17 @@ def test_a_run_that_prints_much_keeps_what_somebody_would_read(site):
     assert remark in page and len(page) < 100_000
 
 
-def test_an_old_record_with_much_output_is_shown_cut_as_the_project_wants_it(site):
+def test_an_old_record_with_much_output_is_shown_cut_as_the_project_wants_it(tiny_project):
     mkdocs = MKDOCS.replace("  - asrun\n", "  - asrun:\n      output_lines: 11\n")
-    project: Site = site({"mkdocs.yml": mkdocs, "snippets/answer.py": ANSWER})
+    project: TinyProject = tiny_project({"mkdocs.yml": mkdocs, "snippets/answer.py": ANSWER})
     project.put("answer", {"n": 1}, output="\n".join(map(str, range(50_000))))
     html = project.convert("/// output | answer\n///")
     assert f"… 49{THIN}990 lines left out …" in html and len(html) < 5000
     assert "49999" in html and ">0\n1\n" in html.replace("</code>", "\n")
 
 
-def test_a_table_that_no_page_can_show_is_a_sentence(site):
-    project: Site = site({"snippets/answer.py": ANSWER})
+def test_a_table_that_no_page_can_show_is_a_sentence(tiny_project):
+    project: TinyProject = tiny_project({"snippets/answer.py": ANSWER})
     many = list(range(1000))
     project.put("answer", {"a": many, "b": many, "t": [many] * 1000, "axes": {"t": ["a", "b"]}})
     told = project.convert("/// table | All\n    of: answer.t\n///", strict=False)

@@ -16,7 +16,7 @@ from asrun.model import Figure
 from asrun.records.drawing import check_drawing
 from asrun.records.figure import MATPLOTLIBRC, to_svg
 from asrun.records.raster import HEAVY, WHOLE, replaced
-from harness import Site
+from asrun.testing import TinyProject
 
 RANDOM = np.random.default_rng(0)
 MANY = 20_000
@@ -136,7 +136,7 @@ def test_remarks_on_figures_are_those_of_the_last_drawing() -> None:
 
 
 def test_a_record_tells_what_was_drawn_as_an_image_until_it_is_drawn_otherwise(tmp_path) -> None:
-    site = Site(
+    site = TinyProject(
         {
             "snippets/cloud.py": '''\
             """A cloud?"""
@@ -157,9 +157,9 @@ def test_a_record_tells_what_was_drawn_as_an_image_until_it_is_drawn_otherwise(t
     done = site.run("build")
     assert done.code == 0, done.text
     remark = f"figure cloud: 9{THIN}000 points were drawn as an image"
-    assert site.record("cloud")["remarks"] == [remark]
+    assert site.record_json("cloud")["remarks"] == [remark]
     page = site.read("site/index.html")
     assert remark in page and "data:image/png;base64," in page and len(page) < 400_000
     site.edit("snippets/cloud.py", '(result["points"]), range(result["points"])', "(9), range(9)")
     assert site.run("build").code == 0
-    assert "remarks" not in site.record("cloud") and "points were drawn" not in site.read("site/index.html")
+    assert "remarks" not in site.record_json("cloud") and "points were drawn" not in site.read("site/index.html")

@@ -23,8 +23,8 @@ from asrun.records import codec
 from asrun.records import git as revision
 from asrun.records.record_changes import since
 from asrun.records.value_changes import SHOWN, Kind, compare_values
+from asrun.testing import ANSWER, TinyProject, make_figure, make_provenance, make_record, raised
 from asrun.values.formats import THIN
-from harness import ANSWER, Site, figure, provenance, raised, record
 
 RUN = RunName("answer", "quick", "cpu")
 PATH = "snippets/records/answer/quick-cpu.json"
@@ -35,7 +35,7 @@ SEEDED = {
 }
 
 
-class Repository(Site):
+class Repository(TinyProject):
     """A project under version control."""
 
     def git(self, *arguments: str) -> str:
@@ -284,7 +284,7 @@ def test_the_spread_is_that_of_deviations_from_both_means(before, after):
 
 
 def test_a_tree_does_not_differ_from_its_own_commit(project):
-    project.put("answer", SEEDED, figures=[figure()])
+    project.put("answer", SEEDED, figures=[make_figure()])
     project.commit()
     told = project.diff()
     assert (told["records"], told["unchanged"], told["unreadable"], told["differs"]) == ([], 1, {}, False)
@@ -320,7 +320,7 @@ def test_records_and_values_that_came_or_went_are_told(project):
     (project.folder / "snippets/records/other/quick-cpu.json").unlink()
     project.write("snippets/answer.py", ANSWER.replace("SCALES = {", 'SCALES = {"full": dict(twice=1), '))
     project.put("answer", {"n": 1, "new": [1.0, 2.0]})
-    project.put("answer", {"a": 1, "b": 2, "axes": {}}, scale="full", figures=[figure()])
+    project.put("answer", {"a": 1, "b": 2, "axes": {}}, scale="full", figures=[make_figure()])
     shown = project.run("diff").out
     assert "1 added, 1 removed, 1 changed, 0 records unchanged." in shown
     assert "### answer (full, cpu): added\n\n2 values, 1 figure, took 1.5 s." in shown
@@ -333,7 +333,7 @@ def test_records_and_values_that_came_or_went_are_told(project):
 def test_a_record_that_was_only_made_again_does_not_differ(project):
     project.put("answer", {"n": 1})
     project.commit()
-    again = replace(provenance(), when="2026-01-01T00:00:00Z", seconds=99.0, device="another", commit="abc")
+    again = replace(make_provenance(), when="2026-01-01T00:00:00Z", seconds=99.0, device="another", commit="abc")
     project.put("answer", {"n": 1}, provenance=again)
     assert project.git("status", "--porcelain")
     assert project.diff()["unchanged"] == 1
@@ -344,7 +344,7 @@ def test_parameters_device_versions_and_seconds_are_told_in_one_line(project):
     project.commit()
     project.edit("snippets/answer.py", "dict(twice=21)", 'dict(twice=22, data="mnist")')
     project.edit("snippets/answer.py", "*, twice", "*, twice, data=None")
-    again = replace(provenance(), seconds=26.0, device="another", versions={"python": "3.12.1"})
+    again = replace(make_provenance(), seconds=26.0, device="another", versions={"python": "3.12.1"})
     project.put("answer", {"n": 1}, provenance=again)
     assert project.run("diff").out.endswith(
         '\n\nparameter twice 21 → 22; parameter data none → `"mnist"`; device a processor, 2 cores → another; '
@@ -356,11 +356,13 @@ def test_parameters_device_versions_and_seconds_are_told_in_one_line(project):
 
 
 def test_figures_are_compared_by_digest_and_by_alt_text(project):
-    same = figure("same")
-    project.put("answer", {}, figures=[same, figure("error", "old"), figure("gone")])
+    same = make_figure("same")
+    project.put("answer", {}, figures=[same, make_figure("error", "old"), make_figure("gone")])
     project.commit()
-    project.put("answer", {}, figures=[replace(same, alt="told otherwise"), figure("error", "new"), figure("more")])
-    names = {name.split(".")[1]: name for name in project.files() if name.endswith(".svg")}
+    project.put(
+        "answer", {}, figures=[replace(same, alt="told otherwise"), make_figure("error", "new"), make_figure("more")]
+    )
+    names = {name.split(".")[1]: name for name in project.record_files() if name.endswith(".svg")}
     shown = project.run("diff").out
     assert re.search(rf"- figure `error` changed: `quick-cpu\.error\.\w{{8}}\.svg` → `{names['error']}`", shown)
     assert '- alt text of figure `error`: `"old"` → `"new"`' in shown
@@ -391,7 +393,7 @@ def test_what_a_terminal_would_act_on_is_not_printed(project):
 
 
 def test_a_number_changed_by_hand_is_told_with_what_it_was(project):
-    project.put("answer", SEEDED, figures=[figure()])
+    project.put("answer", SEEDED, figures=[make_figure()])
     project.commit()
     project.edit(PATH, "[4.0, 5.0, 6.0]", "[4.0, 5.0, 9.0]")
     (told,) = project.diff()["records"]
@@ -422,7 +424,7 @@ def test_records_that_cannot_be_read_are_named(project):
 
 def test_any_commit_can_be_named_and_the_project_may_be_a_folder_of_the_repository(tmp_path):
     project = Repository({"snippets/answer.py": ANSWER}, tmp_path / "repository" / "tiny")
-    outer = Site({}, tmp_path / "repository")
+    outer = TinyProject({}, tmp_path / "repository")
     subprocess.run(["git", "init", "--quiet"], cwd=outer.folder, check=True)
     project.put("answer", {"n": 1})
     first = project.commit()
@@ -489,9 +491,9 @@ def test_help_teaches(project):
 def test_markdown_and_json_tell_the_same_rows_in_the_same_order(tmp_path_factory, before, after):
     folder = tmp_path_factory.getbasetemp() / "rows"
     project = Repository({"snippets/answer.py": ANSWER}, folder)
-    project.store.put(record(RUN, before))
+    project.store.put(make_record(RUN, before))
     project.commit()
-    project.store.put(record(RUN, after))
+    project.store.put(make_record(RUN, after))
     rows = re.findall(r"^\| (.*?) +\|", markdown(since(project.project)), re.MULTILINE)[2:]
     told = project.diff()["records"]
     names = [entry["name"] for each in told for value in each["values"] for entry in value["largest"]]

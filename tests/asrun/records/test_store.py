@@ -18,7 +18,7 @@ from asrun.errors import AsrunError
 from asrun.model import RunName
 from asrun.records import store as stores
 from asrun.records.store import Store, write_whole
-from harness import ANSWER, Site, figure, raised, record
+from asrun.testing import ANSWER, TinyProject, make_figure, make_record, raised
 
 RUN = RunName("answer", "quick", "cpu")
 VALUES = {
@@ -32,24 +32,24 @@ VALUES = {
 
 
 @pytest.fixture
-def project(site):
-    return site({"snippets/answer.py": ANSWER})
+def project(tiny_project):
+    return tiny_project({"snippets/answer.py": ANSWER})
 
 
-def damage(project: Site, old: str, new: str) -> frozenset[str]:
+def damage(project: TinyProject, old: str, new: str) -> frozenset[str]:
     """Edit the record's JSON by hand; return what is found to be damaged."""
     project.edit("snippets/records/answer/quick-cpu.json", old, new)
     return project.store.get(RUN).damaged
 
 
 def test_a_record_comes_back_as_it_was_put(project):
-    put = record(
+    put = make_record(
         RUN,
         VALUES,
         question="Wie groß?",
         parameters={"seeds": 3, "widths": [1, 2], "name": "a"},
         output="one\n\n  two\u2028three\x0cfour",
-        figures={"figure": figure(), "other": figure("other", "drawn ✓")},
+        figures={"figure": make_figure(), "other": make_figure("other", "drawn ✓")},
         code={"snippets/answer.py": {"run": "ab"}},
         files={"docs/a.json": "cd"},
         plot_code={"asrun": {"figure style": "ef"}},
@@ -72,16 +72,16 @@ def test_a_record_comes_back_as_it_was_put(project):
 @given(st.text(st.characters(exclude_characters="\r", exclude_categories=["Cs"])))
 def test_what_was_printed_comes_back_as_it_was(output):
     with tempfile.TemporaryDirectory() as folder:
-        store = Site({}, Path(folder)).store
-        store.put(record(RUN, {}, output=output))
+        store = TinyProject({}, Path(folder)).store
+        store.put(make_record(RUN, {}, output=output))
         assert store.get(RUN).output == output
 
 
 def test_the_same_record_twice_is_the_same_file(project):
-    project.store.put(record(RUN, VALUES, figures={"figure": figure()}))
-    before = project.files()
-    project.store.put(record(RUN, VALUES, figures={"figure": figure()}))
-    assert project.files() == before
+    project.store.put(make_record(RUN, VALUES, figures={"figure": make_figure()}))
+    before = project.record_files()
+    project.store.put(make_record(RUN, VALUES, figures={"figure": make_figure()}))
+    assert project.record_files() == before
 
 
 def test_there_is_no_record_before_it_is_put(project):
@@ -92,7 +92,7 @@ def test_there_is_no_record_before_it_is_put(project):
 
 def test_every_record_is_listed_and_a_notebook_is_none(project):
     for run in (RUN, RunName("answer", "full-size", "cuda"), RunName("other", "quick", "cpu")):
-        project.store.put(record(run, {}))
+        project.store.put(make_record(run, {}))
     project.write("snippets/records/labs/turn-the-knob.ipynb", "{}")
     project.write("snippets/records/labs/notes.json", "{}")
     assert [str(run) for run in project.store.list()] == [
@@ -104,10 +104,10 @@ def test_every_record_is_listed_and_a_notebook_is_none(project):
 
 def test_the_preferred_scale_and_device_come_first(project):
     store = project.store
-    store.put(record(RunName("answer", "quick", "cuda"), {}))
-    store.put(record(RunName("answer", "full", "cpu"), {}))
+    store.put(make_record(RunName("answer", "quick", "cuda"), {}))
+    store.put(make_record(RunName("answer", "full", "cpu"), {}))
     assert str(store.best("answer").run) == "answer (full, cpu)"
-    store.put(record(RunName("answer", "full", "cuda"), {}))
+    store.put(make_record(RunName("answer", "full", "cuda"), {}))
     assert str(store.best("answer").run) == "answer (full, cuda)"
     assert str(store.best("answer", "quick").run) == "answer (quick, cuda)"
 
@@ -133,15 +133,15 @@ def test_the_preferred_scale_and_device_come_first(project):
     ],
 )
 def test_one_digit_changed_by_hand_is_found_and_only_that_value_is_damaged(project, old, new, name):
-    project.store.put(record(RUN, VALUES))
+    project.store.put(make_record(RUN, VALUES))
     assert damage(project, old, new) == {name}
 
 
 @given(data=st.data())
 def test_no_edit_of_a_digit_goes_unnoticed(data):
     with tempfile.TemporaryDirectory() as folder:
-        project = Site({}, Path(folder))
-        project.store.put(record(RUN, VALUES))
+        project = TinyProject({}, Path(folder))
+        project.store.put(make_record(RUN, VALUES))
         path = "snippets/records/answer/quick-cpu.json"
         text = project.read(path)
         start, end = text.index('"values"'), text.index('"arrays"')
@@ -160,13 +160,13 @@ def test_no_edit_of_a_digit_goes_unnoticed(data):
 
 
 def test_formatting_by_hand_is_no_damage(project):
-    path = project.store.put(record(RUN, VALUES))
+    path = project.store.put(make_record(RUN, VALUES))
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")), indent=7), "utf-8")
     assert project.store.get(RUN).damaged == frozenset()
 
 
 def test_output_edited_by_hand_is_found_and_records_from_before_it_was_sealed_are_good(project):
-    path = project.store.put(record(RUN, VALUES, output="97 %\nheads"))
+    path = project.store.put(make_record(RUN, VALUES, output="97 %\nheads"))
     text = path.read_text("utf-8")
     assert damage(project, '"97 %"', '"99 %"') == {"what it printed"}
     document = json.loads(text)
@@ -176,7 +176,7 @@ def test_output_edited_by_hand_is_found_and_records_from_before_it_was_sealed_ar
 
 
 def test_a_figure_edited_or_deleted_by_hand_is_found(project):
-    path = project.store.put(record(RUN, VALUES, figures={"figure": figure(), "other": figure("other")}))
+    path = project.store.put(make_record(RUN, VALUES, figures={"figure": make_figure(), "other": make_figure("other")}))
     (drawing,) = path.parent.glob("*.figure.*.svg")
     drawing.write_text(drawing.read_text("utf-8").replace("drawn", "forged"), "utf-8")
     assert project.store.get(RUN).damaged == {"figure figure"}
@@ -186,7 +186,7 @@ def test_a_figure_edited_or_deleted_by_hand_is_found(project):
 
 def test_a_record_cannot_name_a_figure_outside_of_its_folder(project):
     project.write("secret.svg", "<svg/>")
-    path = project.store.put(record(RUN, {}, figures={"figure": figure()}))
+    path = project.store.put(make_record(RUN, {}, figures={"figure": make_figure()}))
     document = json.loads(path.read_text("utf-8"))
     document["figures"]["figure"]["file"] = "../../../secret.svg"
     path.write_text(json.dumps(document), "utf-8")
@@ -212,7 +212,7 @@ def test_a_record_cannot_name_a_figure_outside_of_its_folder(project):
     ],
 )
 def test_a_record_that_cannot_be_understood_is_told_with_its_remedy(project, break_it):
-    path = project.store.put(record(RUN, VALUES))
+    path = project.store.put(make_record(RUN, VALUES))
     text = path.read_text("utf-8")
     assert break_it(text) != text
     path.write_text(break_it(text), "utf-8")
@@ -222,18 +222,18 @@ def test_a_record_that_cannot_be_understood_is_told_with_its_remedy(project, bre
 
 
 def test_a_record_that_is_not_text_is_told(project):
-    project.store.put(record(RUN, VALUES)).write_bytes(b"\xff\xfe\x00")
+    project.store.put(make_record(RUN, VALUES)).write_bytes(b"\xff\xfe\x00")
     assert "cannot be read" in raised(project.store.get, RUN)
 
 
 def test_reading_notices_that_the_file_changed(project):
     store = project.store
-    path = store.put(record(RUN, {"n": 1}))
+    path = store.put(make_record(RUN, {"n": 1}))
     assert store.get(RUN).values["n"] == 1
-    store.put(record(RUN, {"n": 2}))
+    store.put(make_record(RUN, {"n": 2}))
     assert store.get(RUN).values["n"] == 2
     modified = path.stat().st_mtime_ns
-    Store(store.project).put(record(RUN, {"n": 3}))
+    Store(store.project).put(make_record(RUN, {"n": 3}))
     os.utime(path, ns=(modified + 1, modified + 1))
     assert store.get(RUN).values["n"] == 3
 
@@ -243,9 +243,11 @@ def test_reading_notices_that_the_file_changed(project):
 
 def test_figures_that_are_replaced_are_swept_away_and_others_are_not(project):
     store = project.store
-    other = store.put(record(RunName("answer", "full", "cpu"), {}, figures={"figure": figure("figure", "other scale")}))
-    store.put(record(RUN, {}, figures={"figure": figure(), "old": figure("old")}))
-    store.put(record(RUN, {}, figures={"figure": figure("figure", "drawn anew")}))
+    other = store.put(
+        make_record(RunName("answer", "full", "cpu"), {}, figures={"figure": make_figure("figure", "other scale")})
+    )
+    store.put(make_record(RUN, {}, figures={"figure": make_figure(), "old": make_figure("old")}))
+    store.put(make_record(RUN, {}, figures={"figure": make_figure("figure", "drawn anew")}))
     names = sorted(path.name for path in other.parent.glob("*.svg"))
     assert [name.rsplit(".", 2)[0] for name in names] == ["full-cpu.figure", "quick-cpu.figure"]
     assert "drawn anew" in store.get(RUN).figures["figure"].svg
@@ -255,7 +257,7 @@ def test_figures_that_are_replaced_are_swept_away_and_others_are_not(project):
 @pytest.mark.parametrize("moment", ["fsync", "replace"])
 def test_a_full_disk_leaves_the_old_record_whole(project, monkeypatch, failing, moment):
     store = project.store
-    store.put(record(RUN, {"n": 1}, figures={"figure": figure("figure", "old")}))
+    store.put(make_record(RUN, {"n": 1}, figures={"figure": make_figure("figure", "old")}))
     before = store.get(RUN)
     calls, real = [], getattr(os, moment)
 
@@ -266,14 +268,14 @@ def test_a_full_disk_leaves_the_old_record_whole(project, monkeypatch, failing, 
         return real(*arguments)
 
     monkeypatch.setattr(stores.os, moment, full)
-    new = {"figure": figure("figure", "new"), "more": figure("more", "new")}
+    new = {"figure": make_figure("figure", "new"), "more": make_figure("more", "new")}
     with pytest.raises(AsrunError, match=r"cannot be written \(No space left"):
-        store.put(record(RUN, {"n": 2}, figures=new))
+        store.put(make_record(RUN, {"n": 2}, figures=new))
     monkeypatch.undo()
     again = Store(store.project).get(RUN)
     assert (again.values, again.figures, again.damaged) == (before.values, before.figures, frozenset())
     assert not list(store.folder.rglob("*.part")) + list(store.folder.rglob(".*"))
-    store.put(record(RUN, {"n": 2}, figures=new))
+    store.put(make_record(RUN, {"n": 2}, figures=new))
     assert len(list(store.folder.rglob("*.svg"))) == 2
 
 
@@ -287,22 +289,22 @@ def test_a_file_is_the_old_one_or_the_new_one(tmp_path):
 
 
 def test_a_result_that_has_no_utf8_is_stored_all_the_same(project):
-    project.store.put(record(RUN, {"word": "half \ud800 a pair"}))
+    project.store.put(make_record(RUN, {"word": "half \ud800 a pair"}))
     assert project.store.get(RUN).values == {"word": "half \ud800 a pair"}
     assert project.store.get(RUN).damaged == frozenset()
 
 
 def test_what_cannot_be_recorded_leaves_the_old_record_whole(project):
-    project.store.put(record(RUN, {"n": 1}))
+    project.store.put(make_record(RUN, {"n": 1}))
     with pytest.raises(AsrunError, match="cannot be recorded"):
-        project.store.put(record(RUN, {"n": object()}, figures={"figure": figure()}))
-    assert list(project.files()) == ["quick-cpu.json"]
+        project.store.put(make_record(RUN, {"n": object()}, figures={"figure": make_figure()}))
+    assert list(project.record_files()) == ["quick-cpu.json"]
 
 
 def test_remarks_come_back_are_sealed_and_leave_no_trace_where_there_are_none(project):
-    path = project.store.put(record(RUN, {"heads": 0.5}))
+    path = project.store.put(make_record(RUN, {"heads": 0.5}))
     assert "remarks" not in json.loads(path.read_text())
-    path = project.store.put(record(RUN, {"heads": 0.5}, remarks=("it drew no random numbers", "a second one")))
+    path = project.store.put(make_record(RUN, {"heads": 0.5}, remarks=("it drew no random numbers", "a second one")))
     assert project.store.get(RUN).remarks == ("it drew no random numbers", "a second one")
     path.write_text(path.read_text().replace("drew no", "drew"))
     assert project.store.get(RUN).damaged == {stores.DESCRIPTION}

@@ -29,7 +29,7 @@ from asrun.pages.context import Context
 from asrun.records import codec, schema, store
 from asrun.remote import bundle
 from asrun.remote.bundle import Outcome, adopt, pack
-from harness import ANSWER, COIN, Site, figure, raised
+from asrun.testing import ANSWER, COIN, TinyProject, make_figure, raised
 
 RUN = RunName("answer", "quick", "cpu")
 VALUES = {
@@ -46,14 +46,20 @@ JSON, SVG = "answer/quick-cpu.json", "answer/quick-cpu.figure.{}.svg"
 
 @pytest.fixture
 def gpu(tmp_path):
-    made = Site(FILES, tmp_path / "gpu")
-    made.put("answer", VALUES, figures=[figure(), figure("other", "drawn too")], output="one\ntwo", files=data(made))
+    made = TinyProject(FILES, tmp_path / "gpu")
+    made.put(
+        "answer",
+        VALUES,
+        figures=[make_figure(), make_figure("other", "drawn too")],
+        output="one\ntwo",
+        files=data(made),
+    )
     return made
 
 
 @pytest.fixture
 def laptop(tmp_path):
-    return Site(FILES, tmp_path / "laptop")
+    return TinyProject(FILES, tmp_path / "laptop")
 
 
 @pytest.fixture
@@ -61,18 +67,18 @@ def path(tmp_path):
     return tmp_path / "out.tar.gz"
 
 
-def data(project: Site) -> dict[str, str]:
+def data(project: TinyProject) -> dict[str, str]:
     return {"docs/data.json": hashlib.sha256(project.read("docs/data.json").encode()).hexdigest()}
 
 
-def carry(source: Site, target: Site, path: Path, *runs: RunName, **options: Any) -> list[str]:
+def carry(source: TinyProject, target: TinyProject, path: Path, *runs: RunName, **options: Any) -> list[str]:
     """Pack at one place, adopt at the other; return what was told."""
     pack(source.project, source.store, runs or (RUN,), path)
     return [f"{each.run} {each}" for each in adopt(target.project, target.store, path, **options)]
 
 
-def members_of(project: Site) -> dict[str, bytes]:
-    return {f"answer/{name}": content for name, content in project.files().items()}
+def members_of(project: TinyProject) -> dict[str, bytes]:
+    return {f"answer/{name}": content for name, content in project.record_files().items()}
 
 
 def tarred(members: dict[str, bytes] | list[tuple[tarfile.TarInfo, bytes]], **options: Any) -> bytes:
@@ -93,18 +99,18 @@ def header(name: str, **fields: Any) -> tarfile.TarInfo:
     return made
 
 
-def refused(target: Site, path: Path, content: bytes) -> str:
+def refused(target: TinyProject, path: Path, content: bytes) -> str:
     """Adopt a bundle that must be refused as a whole; return what an author is told."""
     path.write_bytes(content)
-    before = target.files()
+    before = target.record_files()
     message = raised(adopt, target.project, target.store, path, allow_stale=True, replace=True)
-    assert target.files() == before
+    assert target.record_files() == before
     assert not [each for each in path.parent.rglob("*") if each.name.endswith(".part")]
     assert message.startswith("out.tar.gz") and message.count("\n") == 1 and message.isascii(), message
     return message
 
 
-def redrawn(project: Site, svg: str, name: str = "figure", alt: str = "drawn") -> dict[str, bytes]:
+def redrawn(project: TinyProject, svg: str, name: str = "figure", alt: str = "drawn") -> dict[str, bytes]:
     """Return the members of a bundle whose record has this drawing, with every digest right."""
     record = project.store.get(RUN)
     figures = {name: Figure(name, svg, alt)}
@@ -112,7 +118,7 @@ def redrawn(project: Site, svg: str, name: str = "figure", alt: str = "drawn") -
     return {f"answer/{file}": each for file, each in content.items()}
 
 
-def edited(project: Site, edit: Callable[[dict[str, Any]], Any]) -> dict[str, bytes]:
+def edited(project: TinyProject, edit: Callable[[dict[str, Any]], Any]) -> dict[str, bytes]:
     """Return the members of a bundle whose record was edited and sealed anew."""
     members = members_of(project)
     content = json.loads(members[JSON])
@@ -136,11 +142,11 @@ def reseal(content: Any) -> None:
 
 
 def test_what_was_run_at_one_place_is_the_same_at_the_other(tmp_path, path):
-    gpu, laptop = (Site({"snippets/coin.py": COIN}, tmp_path / name) for name in ("gpu", "laptop"))
+    gpu, laptop = (TinyProject({"snippets/coin.py": COIN}, tmp_path / name) for name in ("gpu", "laptop"))
     assert gpu.run("run", "coin").code == 0
     assert carry(gpu, laptop, path, RunName("coin", "quick", "cpu")) == ["coin (quick, cpu) adopted"]
-    assert laptop.files() == gpu.files()
-    assert len(laptop.files()) == 2
+    assert laptop.record_files() == gpu.record_files()
+    assert len(laptop.record_files()) == 2
     assert "fresh" in laptop.run("run", "coin").out
 
 
@@ -152,7 +158,7 @@ def test_records_are_adopted_to_the_last_byte(gpu, laptop, path):
         assert laptop.read(f"snippets/records/{name}/quick-cpu.json") == gpu.read(
             f"snippets/records/{name}/quick-cpu.json"
         )
-    assert laptop.files() == gpu.files()
+    assert laptop.record_files() == gpu.record_files()
     assert np.array_equal(laptop.store.get(RUN).values["error"], VALUES["error"], equal_nan=True)
 
 
@@ -176,13 +182,13 @@ def test_the_same_records_make_the_same_bytes(gpu, laptop, path, monkeypatch):
 def test_a_bundle_that_tar_itself_made_is_as_good(gpu, laptop, path):
     path.write_bytes(tarred(members_of(gpu), format=tarfile.GNU_FORMAT))
     assert [each.outcome for each in adopt(laptop.project, laptop.store, path)] == [Outcome.ADOPTED]
-    assert laptop.files() == gpu.files()
+    assert laptop.record_files() == gpu.record_files()
 
 
 def test_figures_that_a_record_replaces_are_swept_away(gpu, laptop, path):
-    laptop.put("answer", {"n": 1}, figures=[figure("figure", "drawn long ago")])
+    laptop.put("answer", {"n": 1}, figures=[make_figure("figure", "drawn long ago")])
     assert carry(gpu, laptop, path, replace=True) == ["answer (quick, cpu) adopted"]
-    assert laptop.files() == gpu.files()
+    assert laptop.record_files() == gpu.record_files()
 
 
 def test_what_cannot_be_packed_is_told(gpu, path, monkeypatch):
@@ -220,9 +226,9 @@ def test_what_cannot_be_packed_is_told(gpu, path, monkeypatch):
 def test_a_record_of_other_code_or_data_is_refused_with_its_reason(gpu, laptop, path, file, old, new, reason):
     laptop.edit(file, old, new)
     assert carry(gpu, laptop, path) == [f"answer (quick, cpu) refused: stale: {reason}"]
-    assert laptop.files() == {}
+    assert laptop.record_files() == {}
     assert carry(gpu, laptop, path, allow_stale=True) == [f"answer (quick, cpu) adopted: stale: {reason}"]
-    assert laptop.files() == gpu.files()
+    assert laptop.record_files() == gpu.record_files()
 
 
 def test_a_record_of_nothing_that_is_here_is_refused_whatever_is_allowed(gpu, laptop, path):
@@ -232,16 +238,16 @@ def test_a_record_of_nothing_that_is_here_is_refused_whatever_is_allowed(gpu, la
     assert carry(gpu, laptop, path, allow_stale=True) == [
         "answer (quick, cpu) refused: there is no snippet called answer"
     ]
-    assert laptop.files() == {}
+    assert laptop.record_files() == {}
 
 
 def test_what_is_fresh_here_is_kept_unless_it_is_to_be_replaced(gpu, laptop, path):
     laptop.put("answer", {"n": 1})
-    before = laptop.files()
+    before = laptop.record_files()
     assert carry(gpu, laptop, path) == ["answer (quick, cpu) kept: the record here is fresh"]
-    assert laptop.files() == before
+    assert laptop.record_files() == before
     assert carry(gpu, laptop, path, replace=True) == ["answer (quick, cpu) adopted"]
-    assert laptop.files() == gpu.files()
+    assert laptop.record_files() == gpu.record_files()
 
 
 @pytest.mark.parametrize("how", ["stale", "damaged", "torn"])
@@ -253,7 +259,7 @@ def test_what_is_not_fresh_here_is_replaced(gpu, laptop, path, how):
     else:
         laptop.edit(record, *{"stale": ('"twice": 21', '"twice": 1'), "damaged": ('"n": 1', '"n": 2')}[how])
     assert carry(gpu, laptop, path) == ["answer (quick, cpu) adopted"]
-    assert laptop.files() == gpu.files()
+    assert laptop.record_files() == gpu.record_files()
 
 
 def test_each_record_is_judged_by_itself(gpu, laptop, path):
@@ -269,16 +275,16 @@ def test_each_record_is_judged_by_itself(gpu, laptop, path):
 @pytest.mark.parametrize("options", [{}, {"allow_stale": True, "replace": True}])
 def test_a_dry_run_tells_the_same_and_changes_nothing(gpu, laptop, path, options):
     laptop.put("answer", {"n": 1})
-    before = laptop.files()
+    before = laptop.record_files()
     told = carry(gpu, laptop, path, dry_run=True, **options)
-    assert laptop.files() == before
+    assert laptop.record_files() == before
     assert told == carry(gpu, laptop, path, **options)
 
 
 @pytest.mark.parametrize("failing", [1, 2, 3])
 def test_a_full_disk_leaves_the_old_record_whole(gpu, laptop, path, monkeypatch, failing):
     pack(gpu.project, gpu.store, [RUN], path)
-    laptop.put("answer", {"n": 1}, figures=[figure("figure", "old")])
+    laptop.put("answer", {"n": 1}, figures=[make_figure("figure", "old")])
     calls, real = [], os.replace
 
     def full(*arguments):
@@ -301,7 +307,7 @@ def test_the_commands_tell_what_was_done_and_exit_by_it(gpu, laptop, path):
     packed = gpu.run("run", "answer", "--bundle", str(path))
     assert packed.code == 0 and f"packed  1 record -> {path}" in packed.out, packed.text
     result = laptop.run("adopt", str(path), "--dry-run")
-    assert (result.code, laptop.files()) == (0, {})
+    assert (result.code, laptop.record_files()) == (0, {})
     assert result.out == "adopted  answer (quick, cpu)\nnothing was written: this was a dry run\n"
     assert laptop.run("adopt", str(path)).out == "adopted  answer (quick, cpu)\n"
     assert laptop.run("adopt", str(path)).out == "kept  answer (quick, cpu): the record here is fresh\n"
@@ -451,18 +457,18 @@ def test_a_damaged_bundle_is_told(gpu, laptop, path, damage, told):
 @given(data=st.data())
 def test_no_flipped_byte_gets_past_or_ends_in_a_traceback(data):
     with tempfile.TemporaryDirectory() as folder:
-        site, path = Site(FILES, Path(folder) / "site"), Path(folder) / "out.tar.gz"
-        site.put("answer", VALUES, figures=[figure()])
+        site, path = TinyProject(FILES, Path(folder) / "site"), Path(folder) / "out.tar.gz"
+        site.put("answer", VALUES, figures=[make_figure()])
         good = gzip.decompress(tarred(members_of(site)))
         # Zeros that nobody reads are most of a tar: its headers and what they announce are to be hit.
         at = data.draw(st.integers(0, len(good.rstrip(b"\0")) - 1))
         bad = good[:at] + bytes([data.draw(st.integers(0, 255))]) + good[at + 1 :]
         path.write_bytes(gzip.compress(bad))
-        before = site.files()
+        before = site.record_files()
         try:
             adopt(site.project, site.store, path, replace=True)
         except AsrunError:
-            assert site.files() == before
+            assert site.record_files() == before
         else:
             assert site.store.get(RUN).damaged == frozenset()
 
@@ -774,21 +780,21 @@ def mutations(draw: Any) -> Callable[[Any], None]:
 @given(mutate=mutations(), allow_stale=st.booleans())
 def test_an_edited_record_is_adopted_as_it_is_or_refused(mutate, allow_stale):
     with tempfile.TemporaryDirectory() as folder:
-        site, path = Site(FILES, Path(folder) / "site"), Path(folder) / "out.tar.gz"
-        site.put("answer", VALUES, figures=[figure()], output="one\ntwo", files=data(site))
+        site, path = TinyProject(FILES, Path(folder) / "site"), Path(folder) / "out.tar.gz"
+        site.put("answer", VALUES, figures=[make_figure()], output="one\ntwo", files=data(site))
         good = members_of(site)
         content = json.loads(good[JSON])
         mutate(content)
         text = json.dumps(content)
         path.write_bytes(tarred(good | {JSON: text.encode()}))
-        before = site.files()
+        before = site.record_files()
         try:
             (adoption,) = adopt(site.project, site.store, path, allow_stale=allow_stale, replace=True)
         except AsrunError:
-            assert site.files() == before
+            assert site.record_files() == before
             return
         if adoption.outcome is not Outcome.ADOPTED:
-            assert (adoption.outcome, site.files()) == (Outcome.REFUSED, before)
+            assert (adoption.outcome, site.record_files()) == (Outcome.REFUSED, before)
             return
         drawings = {name.partition("/")[2]: each for name, each in good.items()}
         expected = site.store.decode(RUN, text, lambda file: drawings.get(file, b""))
@@ -802,8 +808,8 @@ def test_an_edited_record_is_adopted_as_it_is_or_refused(mutate, allow_stale):
 @given(mutate=mutations())
 def test_an_edited_record_in_the_records_folder_is_read_or_told(mutate):
     with tempfile.TemporaryDirectory() as folder:
-        site = Site(FILES, Path(folder) / "site")
-        site.put("answer", VALUES, figures=[figure()], output="one\ntwo", files=data(site))
+        site = TinyProject(FILES, Path(folder) / "site")
+        site.put("answer", VALUES, figures=[make_figure()], output="one\ntwo", files=data(site))
         path = site.store.path(RUN)
         content = json.loads(path.read_text("utf-8"))
         mutate(content)

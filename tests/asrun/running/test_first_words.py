@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness import ANSWER
+from asrun.testing import ANSWER
 
 SETTINGS = "site_name: Tiny\nplugins: [search, asrun]\n"
 
@@ -22,9 +22,9 @@ SETTINGS = "site_name: Tiny\nplugins: [search, asrun]\n"
         ("dict(twice=21)", "twice, /", "it does not take twice and takes parameters by their place only"),
     ],
 )
-def test_scales_that_run_cannot_be_called_with_are_told_before_anything_is_run(site, scales, run, told):
+def test_scales_that_run_cannot_be_called_with_are_told_before_anything_is_run(tiny_project, scales, run, told):
     source = ANSWER.replace("dict(twice=21)", scales).replace("*, twice", run)
-    made = site({"snippets/answer.py": source, "docs/index.md": "# One\n"})
+    made = tiny_project({"snippets/answer.py": source, "docs/index.md": "# One\n"})
     ran = made.run("run", "answer")
     assert ran.code == 1
     assert f"snippets/answer.py:6: {told}" in ran.err or told in ran.err
@@ -33,11 +33,11 @@ def test_scales_that_run_cannot_be_called_with_are_told_before_anything_is_run(s
 
 
 @pytest.mark.parametrize("run", ["**given", "*, twice, more=1", "twice", "twice, **rest", "*, twice=3"])
-def test_scales_that_run_can_be_called_with_are_run(site, run):
+def test_scales_that_run_can_be_called_with_are_run(tiny_project, run):
     source = ANSWER.replace("*, twice", run)
     if "**given" in run:
         source = source.replace("2 * twice", "2 * given['twice']")
-    made = site({"snippets/answer.py": source})
+    made = tiny_project({"snippets/answer.py": source})
     assert made.run("run", "answer").code == 0
 
 
@@ -51,8 +51,8 @@ def test_scales_that_run_can_be_called_with_are_run(site, run):
         ("site_name: Tiny\n", "mkdocs.yml: the plugin asrun is not listed"),
     ],
 )
-def test_settings_that_mkdocs_does_not_take_are_told_before_anything_is_run(site, settings, told):
-    made = site({"mkdocs.yml": settings, "snippets/answer.py": ANSWER, "docs/index.md": "# One\n"})
+def test_settings_that_mkdocs_does_not_take_are_told_before_anything_is_run(tiny_project, settings, told):
+    made = tiny_project({"mkdocs.yml": settings, "snippets/answer.py": ANSWER, "docs/index.md": "# One\n"})
     built = made.run("build")
     assert built.code == 1
     assert told in built.err
@@ -60,34 +60,34 @@ def test_settings_that_mkdocs_does_not_take_are_told_before_anything_is_run(site
     assert not made.exists("site")
 
 
-def test_a_link_that_leads_nowhere_is_told_at_its_line(site):
-    made = site({"docs/index.md": "# One\n\nSee [it](gone.md), and\n[there](https://example.org).\n"})
+def test_a_link_that_leads_nowhere_is_told_at_its_line(tiny_project):
+    made = tiny_project({"docs/index.md": "# One\n\nSee [it](gone.md), and\n[there](https://example.org).\n"})
     built = made.run("build")
     assert built.code == 1
     assert "docs/index.md:3: this page has a link to gone.md" in built.err
 
 
-def test_without_a_record_nothing_is_run_and_the_exit_code_says_so(site):
-    made = site({"snippets/answer.py": ANSWER, "docs/index.md": "# One\n\n{{ answer.answer }}\n"})
+def test_without_a_record_nothing_is_run_and_the_exit_code_says_so(tiny_project):
+    made = tiny_project({"snippets/answer.py": ANSWER, "docs/index.md": "# One\n\n{{ answer.answer }}\n"})
     built = made.run("build", "--no-run")
     assert built.code == 3
     assert "answer has no record" in built.err and "asrun run answer" in built.err
 
 
-def test_a_command_that_is_misspelt_is_met_with_the_nearest(site):
-    made = site({})
+def test_a_command_that_is_misspelt_is_met_with_the_nearest(tiny_project):
+    made = tiny_project({})
     ran = made.run("bild")
     assert ran.code == 2 and "there is no command 'bild'; did you mean asrun build?" in ran.err
     assert "commands are: " in made.run("xyzzy").err
 
 
-def test_no_snippets_are_no_silence(site):
-    ran = site({}).run("run")
+def test_no_snippets_are_no_silence(tiny_project):
+    ran = tiny_project({}).run("run")
     assert ran.code == 0 and "There are no snippets yet: write snippets/NAME.py" in ran.out
 
 
-def test_a_claim_that_does_not_hold_names_what_was_measured_and_numbers_once(site):
+def test_a_claim_that_does_not_hold_names_what_was_measured_and_numbers_once(tiny_project):
     claim = "/// claim | Never.\nclose(answer.answer, 0.9, 0.02)\n///\n"
-    made = site({"snippets/answer.py": ANSWER, "docs/index.md": "# One\n\n" + claim})
+    made = tiny_project({"snippets/answer.py": ANSWER, "docs/index.md": "# One\n\n" + claim})
     made.put("answer", {"answer": 0.5})
     assert "answer.answer = 0.5, 0.9; wanted" in made.run("check").err

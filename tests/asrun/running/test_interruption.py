@@ -16,7 +16,8 @@ from asrun.freshness.snippet import find_snippet
 from asrun.running import snippets
 from asrun.running.interruption import ending_all
 from asrun.running.snippets import run_snippet
-from harness import ANSWER, MKDOCS, Site, eventually
+from asrun.testing import ANSWER, MKDOCS, TinyProject
+from machine import eventually
 
 SLOW = '''\
 """How long?"""
@@ -56,9 +57,9 @@ def run(*, seconds):
 posix = pytest.mark.skipif(os.name != "posix", reason="needs signals")
 
 
-def interrupted(site, when, *arguments):
+def interrupted(tiny_project, when, *arguments):
     """Call a command and interrupt it as soon as something is so; return what it said, and that nothing goes on."""
-    process = site.start(*arguments)
+    process = tiny_project.start(*arguments)
     assert eventually(when)
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
@@ -71,11 +72,11 @@ def interrupted(site, when, *arguments):
 @posix
 @pytest.mark.parametrize("arguments", [["run"], ["run", "-j", "2"], ["build"]])
 def test_a_run_that_has_reported_is_recorded_though_it_is_interrupted(tmp_path, arguments):
-    site = Site({"snippets/answer.py": LINGERS, "snippets/slow.py": SLOW, "docs/index.md": "# It"}, tmp_path)
+    site = TinyProject({"snippets/answer.py": LINGERS, "snippets/slow.py": SLOW, "docs/index.md": "# It"}, tmp_path)
     code, err = interrupted(site, lambda: site.exists("reported"), *arguments)
     assert code == 130 and "every record that was finished is kept" in err
-    assert site.record("answer")["values"] == {"ended": True}
-    assert "1 thread" in site.record("answer")["remarks"][0] and len(site.record("answer")["remarks"]) == 1
+    assert site.record_json("answer")["values"] == {"ended": True}
+    assert "1 thread" in site.record_json("answer")["remarks"][0] and len(site.record_json("answer")["remarks"]) == 1
     assert not site.exists("snippets/records/slow")
 
 
@@ -86,7 +87,7 @@ def test_what_is_interrupted_has_not_failed(tmp_path, jobs):
         f"snippets/slow{number}.py": SLOW.replace("time.sleep", "Path('goes_on').touch(); time.sleep")
         for number in range(4)
     }
-    site = Site(files, tmp_path)
+    site = TinyProject(files, tmp_path)
     code, err = interrupted(site, lambda: site.exists("goes_on"), "run", "-j", jobs)
     assert code == 130 and "Traceback" not in err
     told = site.run("status").out
@@ -95,7 +96,7 @@ def test_what_is_interrupted_has_not_failed(tmp_path, jobs):
 
 def test_what_is_about_to_start_is_not_started_once_it_is_interrupted(tmp_path):
     """Its digests are being taken at that moment: it has no process yet that could be ended."""
-    site = Site({"snippets/slow.py": SLOW}, tmp_path)
+    site = TinyProject({"snippets/slow.py": SLOW}, tmp_path)
     with ending_all(), pytest.raises(KeyboardInterrupt):
         run_snippet(site.project, find_snippet("slow", site.project), "quick", "cpu", print)
 
@@ -139,7 +140,7 @@ def test_what_cannot_be_written_is_kept_elsewhere(tmp_path, monkeypatch, body, s
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     settings = MKDOCS.replace("- asrun", "- asrun:\n      record_mb: 1")
     text = (FULL % body).replace("size=3", f"size={size}")
-    site = Site({"mkdocs.yml": settings, "snippets/it.py": text}, tmp_path / "a project")
+    site = TinyProject({"mkdocs.yml": settings, "snippets/it.py": text}, tmp_path / "a project")
     result = site.run("run", "it")
     assert result.code == 1 and reason in result.err
     command = shlex.split(re.search(r"when it can be written, (cp .+)", result.err)[1])
@@ -147,12 +148,12 @@ def test_what_cannot_be_written_is_kept_elsewhere(tmp_path, monkeypatch, body, s
         there.unlink()
     there.mkdir(exist_ok=True)
     subprocess.run(command, cwd=site.folder, check=True)
-    assert site.record("it")["values"]["text"] == "x" * size
+    assert site.record_json("it")["values"]["text"] == "x" * size
     assert site.run("status").code == 0
 
 
 def test_a_note_of_a_failure_that_cannot_be_read_or_deleted_costs_nothing(tmp_path):
-    site = Site({"snippets/answer.py": ANSWER.replace("return", "raise ValueError  # ")}, tmp_path)
+    site = TinyProject({"snippets/answer.py": ANSWER.replace("return", "raise ValueError  # ")}, tmp_path)
     assert site.run("run", "answer").code == 1
     (note,) = (path for path in (site.folder / ".asrun").rglob("*.json") if "answer" in path.name)
     note.write_text("[1")
@@ -161,4 +162,4 @@ def test_a_note_of_a_failure_that_cannot_be_read_or_deleted_costs_nothing(tmp_pa
     note.mkdir()
     site.write("snippets/answer.py", ANSWER)
     assert site.run("run", "answer").code == 0
-    assert site.record("answer")["values"] == {"answer": 42}
+    assert site.record_json("answer")["values"] == {"answer": 42}

@@ -13,10 +13,12 @@ import time
 import psutil
 import pytest
 
+from asrun import machine
 from asrun.model import Snippet
 from asrun.running import snippets
 from asrun.running.process import environment
-from harness import ANSWER, Site, eventually
+from asrun.testing import ANSWER, TinyProject
+from machine import eventually
 
 SLEEPS = '''\
 """How long does it sleep?"""
@@ -61,20 +63,20 @@ def run(*, megabytes):
 
 
 def test_two_runs_go_on_at_once_and_share_the_cores(tmp_path):
-    site = Site({f"snippets/{name}.py": SLEEPS % 1.5 for name in ("one", "two")}, tmp_path)
+    site = TinyProject({f"snippets/{name}.py": SLEEPS % 1.5 for name in ("one", "two")}, tmp_path)
     result = site.run("run", "--jobs", "2")
     assert result.code == 0, result.text
-    one, two = (site.record(name)["values"] for name in ("one", "two"))
+    one, two = (site.record_json(name)["values"] for name in ("one", "two"))
     assert max(one["began"], two["began"]) < min(one["ended"], two["ended"]), "neither waited for the other"
-    assert one["threads"] == two["threads"] == str(max(1, (os.cpu_count() or 1) // 2))
+    assert one["threads"] == two["threads"] == str(max(1, machine.cores() // 2))
     assert result.out.count("ran ") == 2
 
 
 def test_one_run_alone_has_all_threads(tmp_path, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    site = Site({"snippets/one.py": SLEEPS % 0}, tmp_path)
+    site = TinyProject({"snippets/one.py": SLEEPS % 0}, tmp_path)
     assert site.run("run", "--jobs", "4").code == 0
-    assert site.record("one")["values"]["threads"] == ""
+    assert site.record_json("one")["values"]["threads"] == ""
     assert "OMP_NUM_THREADS" not in environment("cpu")
 
 
@@ -83,25 +85,25 @@ def test_one_run_alone_has_all_threads(tmp_path, monkeypatch):
     [(3, 1, 3), (3, 2, 3), (3, 4, 2), (99, 1, 8), (1, 16, 1), (None, 2, 4), (None, 1, None)],
 )
 def test_a_run_takes_as_many_threads_as_it_needs_of_its_share(tmp_path, monkeypatch, cpus, at_once, threads):
-    monkeypatch.setattr(snippets.os, "cpu_count", lambda: 8)
-    project = Site({}, tmp_path).project
+    monkeypatch.setattr(machine, "cores", lambda: 8)
+    project = TinyProject({}, tmp_path).project
     needs = {} if cpus is None else {"cpus": {"quick": cpus}}
     assert snippets.limits(snippet(**needs), "quick", project, at_once=at_once).threads == threads
     assert snippets.limits(snippet(**needs), "full", project, at_once=1).threads is None
 
 
 def test_a_run_that_needs_one_core_has_one_thread(tmp_path):
-    site = Site({"snippets/one.py": SLEEPS % 0 + '\n\nNEEDS = {"cpus": 1}\n'}, tmp_path)
+    site = TinyProject({"snippets/one.py": SLEEPS % 0 + '\n\nNEEDS = {"cpus": 1}\n'}, tmp_path)
     assert site.run("run", "one").code == 0
-    assert site.record("one")["values"]["threads"] == "1"
+    assert site.record_json("one")["values"]["threads"] == "1"
 
 
 def test_a_run_that_fails_beside_others_leaves_them_to_end(tmp_path):
     files = {"snippets/fine.py": SLEEPS % 1, "snippets/wrong.py": FAILS, "snippets/worse.py": FAILS}
-    site = Site(files, tmp_path)
+    site = TinyProject(files, tmp_path)
     result = site.run("run", "-j", "3")
     assert result.code == 1
-    assert site.record("fine")["values"]["ended"]
+    assert site.record_json("fine")["values"]["ended"]
     assert "snippets/wrong.py:7: wrong (quick, cpu) raised: ValueError: as it should" in result.err
     assert "snippets/worse.py:7" in result.err and "2 problems" in result.err
 
@@ -109,7 +111,7 @@ def test_a_run_that_fails_beside_others_leaves_them_to_end(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
 def test_an_interruption_ends_every_run_and_keeps_what_was_finished(tmp_path):
     files = {"snippets/quick_one.py": ANSWER, "snippets/slow_one.py": SLEEPS % 60, "snippets/slow_two.py": SLEEPS % 60}
-    site = Site(files, tmp_path)
+    site = TinyProject(files, tmp_path)
     process = site.start("run", "--jobs", "3")
     until = time.monotonic() + 60
     while not site.exists("snippets/records/quick_one/quick-cpu.json") and time.monotonic() < until:
@@ -122,12 +124,12 @@ def test_an_interruption_ends_every_run_and_keeps_what_was_finished(tmp_path):
     assert "every record that was finished is kept" in err
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
-    assert site.record("quick_one")["values"] == {"answer": 42}
+    assert site.record_json("quick_one")["values"] == {"answer": 42}
     assert not site.exists("snippets/records/slow_one/quick-cpu.json")
 
 
 def test_a_run_that_takes_more_memory_than_it_may_is_stopped_and_named(tmp_path):
-    site = Site({"snippets/hungry.py": HUNGRY % 600}, tmp_path)
+    site = TinyProject({"snippets/hungry.py": HUNGRY % 600}, tmp_path)
     began = time.monotonic()
     result = site.run("run", "hungry")
     assert result.code == 1 and time.monotonic() - began < 20
@@ -140,12 +142,12 @@ def test_a_run_that_takes_more_memory_than_it_may_is_stopped_and_named(tmp_path)
 
 
 def test_a_run_within_its_memory_is_left_alone(tmp_path):
-    site = Site({"snippets/hungry.py": HUNGRY % 20}, tmp_path)
+    site = TinyProject({"snippets/hungry.py": HUNGRY % 20}, tmp_path)
     assert site.run("run", "hungry").code == 0
 
 
 def test_a_run_twice_as_slow_as_the_last_one_is_remarked_on(tmp_path):
-    site = Site({"snippets/one.py": SLEEPS % 0.1}, tmp_path)
+    site = TinyProject({"snippets/one.py": SLEEPS % 0.1}, tmp_path)
     assert site.run("run", "one").code == 0
     path = site.folder / "snippets/records/one/quick-cpu.json"
     document = json.loads(path.read_text())
@@ -160,7 +162,7 @@ def test_a_run_twice_as_slow_as_the_last_one_is_remarked_on(tmp_path):
 
 @pytest.fixture
 def gpu(monkeypatch):
-    monkeypatch.setattr(snippets, "has_gpu", lambda: True)
+    monkeypatch.setattr(machine, "has_gpu", lambda: True)
 
 
 def snippet(**needs) -> Snippet:
@@ -199,7 +201,7 @@ def test_a_run_whose_asrun_was_killed_ends_and_leaves_no_folder_behind(tmp_path,
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
     begun = f"from pathlib import Path\n\n    Path({str(tmp_path / 'begun')!r}).touch()\n    began = time.time()"
-    site = Site({"snippets/slow.py": (SLEEPS % 60).replace("began = time.time()", begun)}, tmp_path / "project")
+    site = TinyProject({"snippets/slow.py": (SLEEPS % 60).replace("began = time.time()", begun)}, tmp_path / "project")
     process = site.start("run", "slow")
     # A snippet that has begun is one whose process has taken hold of its end of the pipe.
     assert eventually((tmp_path / "begun").exists, 60)
@@ -212,8 +214,8 @@ def test_a_run_whose_asrun_was_killed_ends_and_leaves_no_folder_behind(tmp_path,
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-def test_what_cannot_be_told_is_told_to_be_so(site):
-    project = site({"snippets/answer.py": ANSWER})
+def test_what_cannot_be_told_is_told_to_be_so(tiny_project):
+    project = tiny_project({"snippets/answer.py": ANSWER})
     with open("/dev/full", "w") as full:
         process = subprocess.run(
             [sys.executable, "-m", "asrun.cli", "status"], cwd=project.folder, stdout=full, stderr=subprocess.PIPE,

@@ -16,7 +16,8 @@ import pytest
 
 from asrun.running import notebook_client, process
 from asrun.running.follow import forgiving
-from harness import ANSWER, COIN, alive, eventually
+from asrun.testing import ANSWER, COIN
+from machine import alive, eventually
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="process groups and signals are those of POSIX")
 
@@ -89,14 +90,14 @@ LEFT = {
 
 @posix
 @pytest.mark.parametrize("what", LEFT)
-def test_a_run_that_has_returned_is_recorded_whatever_it_leaves_behind(site, tmp_path, monkeypatch, what):
+def test_a_run_that_has_returned_is_recorded_whatever_it_leaves_behind(tiny_project, tmp_path, monkeypatch, what):
     body, told = LEFT[what]
     # What ends by itself has as long as a busy machine takes; what does not is not waited for.
     monkeypatch.setattr(process, "GRACE", 0.3 if told else 30.0)
     monkeypatch.setattr(process, "ENDING", 0.5 if "Python ended" in told else 30.0)
     pids = tmp_path / "pids"
     body = textwrap.indent(textwrap.dedent(body), "    ")
-    project = site({"snippets/leaves.py": LEAVES % (pids, body)})
+    project = tiny_project({"snippets/leaves.py": LEAVES % (pids, body)})
     began = time.monotonic()
     result = project.run("run", "leaves")
     assert result.code == 0, result.text
@@ -114,10 +115,10 @@ def test_a_run_that_has_returned_is_recorded_whatever_it_leaves_behind(site, tmp
 
 
 @posix
-def test_what_has_left_the_group_is_ended_also_when_asrun_is_killed(site, tmp_path):
+def test_what_has_left_the_group_is_ended_also_when_asrun_is_killed(tiny_project, tmp_path):
     pids = tmp_path / "pids"
     body = "note(subprocess.Popen(['sleep', '600'], start_new_session=True).pid)\ntime.sleep(600)"
-    project = site({"snippets/leaves.py": LEAVES % (pids, textwrap.indent(body, "    "))})
+    project = tiny_project({"snippets/leaves.py": LEAVES % (pids, textwrap.indent(body, "    "))})
     asrun = project.start("run", "leaves")
     assert eventually(lambda: pids.exists() and pids.read_text().endswith("\n"), 60)
     asrun.kill()
@@ -126,9 +127,9 @@ def test_what_has_left_the_group_is_ended_also_when_asrun_is_killed(site, tmp_pa
 
 
 @posix
-def test_a_run_that_has_failed_is_told_at_once_whatever_it_leaves_behind(site):
+def test_a_run_that_has_failed_is_told_at_once_whatever_it_leaves_behind(tiny_project):
     body = "threading.Thread(target=time.sleep, args=(600,)).start()\nraise ValueError('no good')"
-    project = site({"snippets/leaves.py": LEAVES % ("none", textwrap.indent(body, "    "))})
+    project = tiny_project({"snippets/leaves.py": LEAVES % ("none", textwrap.indent(body, "    "))})
     began = time.monotonic()
     result = project.run("run", "leaves")
     assert result.code == 1 and "ValueError: no good" in result.err
@@ -136,13 +137,13 @@ def test_a_run_that_has_failed_is_told_at_once_whatever_it_leaves_behind(site):
 
 
 @posix
-def test_a_plot_that_leaves_a_thread_behind_is_drawn(site):
+def test_a_plot_that_leaves_a_thread_behind_is_drawn(tiny_project):
     leaves = "    import threading, time\n    threading.Thread(target=time.sleep, args=(600,)).start()\n"
     plotted = COIN.replace("    return figure", f"{leaves}    return figure")
-    project = site({"snippets/coin.py": plotted})
+    project = tiny_project({"snippets/coin.py": plotted})
     began = time.monotonic()
     assert project.run("run", "coin").code == 0
-    assert time.monotonic() - began < 50 and project.record("coin")["figures"]
+    assert time.monotonic() - began < 50 and project.record_json("coin")["figures"]
 
 
 def test_a_report_is_there_whole_or_not_at_all(tmp_path):
@@ -172,13 +173,13 @@ def test_a_listener_that_raises_is_not_called_again(error):
     assert heard == ["one"]
 
 
-def test_a_listener_that_raises_neither_ends_nor_blocks_a_run(site):
+def test_a_listener_that_raises_neither_ends_nor_blocks_a_run(tiny_project):
     from asrun.freshness.snippet import find_snippet
-    from asrun.site import build
+    from asrun.running.recording import make_record
 
     # More than a pipe holds: if nobody read it, the run would wait for ever.
     loud = ANSWER.replace("    return", "    for n in range(20_000): print(n, 'said')\n    return")
-    project = site({"snippets/answer.py": loud + 'NEEDS = {"minutes": 1}\n'})
+    project = tiny_project({"snippets/answer.py": loud + 'NEEDS = {"minutes": 1}\n'})
     heard = []
 
     def tell(name, text):
@@ -186,13 +187,13 @@ def test_a_listener_that_raises_neither_ends_nor_blocks_a_run(site):
         raise OSError("closed")
 
     snippet = find_snippet("answer", project.project)
-    record = build.make_record(project.project, project.store, snippet, "quick", "cpu", tell)
+    record = make_record(project.project, project.store, snippet, "quick", "cpu", tell)
     assert record.output.endswith("19999 said") and len(heard) == 1
 
 
-def test_a_line_that_never_ends_is_read_to_its_end(site):
+def test_a_line_that_never_ends_is_read_to_its_end(tiny_project):
     long = ANSWER.replace("    return", "    for _ in range(50): print('x' * 100_000, end='')\n    return")
-    project = site({"snippets/answer.py": long})
+    project = tiny_project({"snippets/answer.py": long})
     assert project.run("run", "answer").code == 0
     made = project.store.best("answer")
     assert made.output.startswith("xxx") and made.output.endswith("xxx") and len(made.output) < 2500
@@ -202,9 +203,9 @@ def test_a_line_that_never_ends_is_read_to_its_end(site):
 
 
 @posix
-def test_who_stops_reading_stops_nothing(site):
+def test_who_stops_reading_stops_nothing(tiny_project):
     other = ANSWER.replace("twice=21", "twice=22")
-    project = site({f"snippets/{name}.py": other for name in ("one", "two")})
+    project = tiny_project({f"snippets/{name}.py": other for name in ("one", "two")})
     command = f"{sys.executable} -m asrun.cli run | head -1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", command], cwd=project.folder, capture_output=True, text=True, timeout=120, check=False
@@ -217,8 +218,8 @@ def test_who_stops_reading_stops_nothing(site):
 
 @posix
 @pytest.mark.parametrize("arguments", ["status", "status --json", "why answer", "--help"])
-def test_a_closed_pipe_is_no_traceback(site, arguments):
-    project = site({"snippets/answer.py": ANSWER})
+def test_a_closed_pipe_is_no_traceback(tiny_project, arguments):
+    project = tiny_project({"snippets/answer.py": ANSWER})
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
@@ -231,11 +232,11 @@ def test_a_closed_pipe_is_no_traceback(site, arguments):
 
 
 @posix
-def test_a_terminal_that_is_closed_during_a_run_ends_nothing(site):
+def test_a_terminal_that_is_closed_during_a_run_ends_nothing(tiny_project):
     """Also where its closing is not told by a signal, as under nohup."""
     slow = ANSWER.replace("    return", "    import time\n    for n in range(8):\n"
                           "        print(n, flush=True)\n        time.sleep(0.25)\n    return")  # fmt: skip
-    project = site({"snippets/answer.py": slow})
+    project = tiny_project({"snippets/answer.py": slow})
     ours, theirs = os.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "asrun.cli", "run"], cwd=project.folder, stdin=theirs, stdout=theirs, stderr=theirs,
@@ -251,23 +252,23 @@ def test_a_terminal_that_is_closed_during_a_run_ends_nothing(site):
 # What cannot be begun, or is gone
 
 
-def test_what_the_system_refuses_is_not_called_a_lack_of_room(site, monkeypatch):
+def test_what_the_system_refuses_is_not_called_a_lack_of_room(tiny_project, monkeypatch):
     def refuse(*arguments, **options):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(process.subprocess, "Popen", refuse)
-    result = site({"snippets/answer.py": ANSWER}).run("run", "answer")
+    result = tiny_project({"snippets/answer.py": ANSWER}).run("run", "answer")
     assert "answer (quick, cpu) cannot be started: Resource temporarily unavailable" in result.err
     assert "TMPDIR" not in result.err
 
 
 @posix
-def test_a_run_that_deletes_all_temporary_files_is_told_so(site, tmp_path, monkeypatch):
+def test_a_run_that_deletes_all_temporary_files_is_told_so(tiny_project, tmp_path, monkeypatch):
     (folder := tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     deletes = f"import atexit, pathlib\n    where = pathlib.Path({str(folder)!r})\n"
     deletes += "    atexit.register(lambda: [each.unlink() for each in where.rglob('values.json')])\n"
-    project = site({"snippets/answer.py": ANSWER.replace("    return", f"    {deletes}    return")})
+    project = tiny_project({"snippets/answer.py": ANSWER.replace("    return", f"    {deletes}    return")})
     result = project.run("run", "answer")
     assert result.code == 1 and "cannot be read any more" in result.err
     assert "Traceback" not in result.err and "TMPDIR" not in result.err
@@ -292,9 +293,11 @@ def test_a_lock_that_belongs_to_somebody_else_is_no_reason_not_to_run(tmp_path, 
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_run_that_fails_leaves_the_others_to_be_done(site, jobs):
+def test_a_run_that_fails_leaves_the_others_to_be_done(tiny_project, jobs):
     bad = ANSWER.replace("    return", "    raise ValueError('no good')\n    return")
-    project = site({"snippets/a.py": bad, "snippets/b.py": ANSWER, "snippets/c.py": bad, "snippets/d.py": ANSWER})
+    project = tiny_project(
+        {"snippets/a.py": bad, "snippets/b.py": ANSWER, "snippets/c.py": bad, "snippets/d.py": ANSWER}
+    )
     result = project.run("run", "-j", jobs)
     assert result.code == 1
     assert project.exists("snippets/records/b") and project.exists("snippets/records/d")
@@ -309,15 +312,15 @@ MENDS = ANSWER.replace("    return", '    path = __file__\n    text = open(path)
                        '    open(path, "w").write(text)\n    1 / 0\n    return')  # fmt: skip
 
 
-def test_what_is_mended_while_it_fails_is_not_called_failed(site):
-    project = site({"snippets/answer.py": MENDS})
+def test_what_is_mended_while_it_fails_is_not_called_failed(tiny_project):
+    project = tiny_project({"snippets/answer.py": MENDS})
     assert "ZeroDivisionError" in project.run("run", "answer").err
     assert "failed" not in project.run("status").out
     assert project.run("run", "answer").code == 0
 
 
-def test_what_fails_and_is_as_it_was_is_called_failed(site):
-    project = site({"snippets/answer.py": ANSWER.replace("    return", "    1 / 0\n    return")})
+def test_what_fails_and_is_as_it_was_is_called_failed(tiny_project):
+    project = tiny_project({"snippets/answer.py": ANSWER.replace("    return", "    1 / 0\n    return")})
     project.run("run", "answer")
     assert "failed" in project.run("status").out
 

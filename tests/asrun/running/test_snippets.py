@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from harness import ANSWER, COIN, MKDOCS, alive, eventually
+from asrun.testing import ANSWER, COIN, MKDOCS
+from machine import alive, eventually
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="process groups and signals are those of POSIX")
 
@@ -67,8 +68,8 @@ def snippet(body: str, more: str = "") -> str:
         ("raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})", ["bad (quick, cpu)"]),
     ],
 )
-def test_a_run_that_fails_says_how_and_where(site, body, told):
-    project = site({"snippets/bad.py": snippet(body, "def helper(): return {}['x']")})
+def test_a_run_that_fails_says_how_and_where(tiny_project, body, told):
+    project = tiny_project({"snippets/bad.py": snippet(body, "def helper(): return {}['x']")})
     result = project.run("run", "bad")
     assert result.code == 1
     assert not project.exists("snippets/records/bad")
@@ -77,16 +78,16 @@ def test_a_run_that_fails_says_how_and_where(site, body, told):
     assert "Traceback" not in result.err
 
 
-def test_the_whole_traceback_is_kept_in_a_log(site):
-    project = site({"snippets/bad.py": snippet("print('said')\nraise ValueError('no good')")})
+def test_the_whole_traceback_is_kept_in_a_log(tiny_project):
+    project = tiny_project({"snippets/bad.py": snippet("print('said')\nraise ValueError('no good')")})
     project.run("run", "bad")
     log = project.read(".asrun/logs/bad-quick-cpu.txt")
     assert "Traceback" in log and "no good" in log and "said" in log
 
 
-def test_an_error_in_an_installed_package_is_shown_where_the_snippet_called_it(site):
+def test_an_error_in_an_installed_package_is_shown_where_the_snippet_called_it(tiny_project):
     # As with a virtual environment in the project's folder.
-    project = site(
+    project = tiny_project(
         {
             "snippets/bad.py": snippet("sys.path.append('.venv/lib')\nimport installed\ninstalled.fail()"),
             ".venv/lib/installed.py": "def fail():\n    raise ValueError('deep inside')\n",
@@ -111,15 +112,15 @@ def test_an_error_in_an_installed_package_is_shown_where_the_snippet_called_it(s
         ),
     ],
 )
-def test_a_snippet_that_cannot_be_loaded_says_why(site, source, told):
-    result = site({"snippets/bad.py": source}).run("run", "bad")
+def test_a_snippet_that_cannot_be_loaded_says_why(tiny_project, source, told):
+    result = tiny_project({"snippets/bad.py": source}).run("run", "bad")
     assert result.code == 1
     assert told in result.err
     assert "Traceback" not in result.err
 
 
 @posix
-def test_a_run_that_never_ends_is_named_with_its_place_and_ended_with_all_it_started(site, tmp_path):
+def test_a_run_that_never_ends_is_named_with_its_place_and_ended_with_all_it_started(tiny_project, tmp_path):
     pids = tmp_path / "pids"
     body = (
         "child = subprocess.Popen(['sleep', '600'])\n"
@@ -129,7 +130,7 @@ def test_a_run_that_never_ends_is_named_with_its_place_and_ended_with_all_it_sta
         "print('waiting', flush=True)\n"
         "while True: time.sleep(0.1)"
     )
-    project = site({"snippets/bad.py": snippet(body, 'NEEDS = {"minutes": {"quick": 0.05}}')})
+    project = tiny_project({"snippets/bad.py": snippet(body, 'NEEDS = {"minutes": {"quick": 0.05}}')})
     result = project.run("run", "bad")
     assert result.code == 1
     assert "did not end within 0.05 minutes, and was stopped; it was at snippets/bad.py:10, in run" in result.err
@@ -138,22 +139,22 @@ def test_a_run_that_never_ends_is_named_with_its_place_and_ended_with_all_it_sta
     assert eventually(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()))
 
 
-def test_a_run_that_prints_a_lot_is_recorded_to_the_last_line(site):
+def test_a_run_that_prints_a_lot_is_recorded_to_the_last_line(tiny_project):
     mkdocs = MKDOCS.replace("  - asrun\n", "  - asrun:\n      output_lines: 100_000\n")
     body = "for n in range(100_000): print(n)\nreturn {'n': n}"
-    project = site({"mkdocs.yml": mkdocs, "snippets/much.py": snippet(body)})
+    project = tiny_project({"mkdocs.yml": mkdocs, "snippets/much.py": snippet(body)})
     assert project.run("run", "much").code == 0
     told = project.store.best("much").output.split("\n")
     assert told[0] == "0" and told[-1] == "99999" and len(told) == project.project.output_lines
 
 
-def test_what_is_printed_as_progress_and_in_bytes_is_recorded_as_text(site):
+def test_what_is_printed_as_progress_and_in_bytes_is_recorded_as_text(tiny_project):
     body = (
         "print('caf\\u00e9 \\u2713')\n"
         "sys.stdout.buffer.write(b'\\xff\\r\\nend')\n"
         "sys.stderr.write('not recorded')\nreturn {}"
     )
-    project = site({"snippets/odd.py": snippet(body)})
+    project = tiny_project({"snippets/odd.py": snippet(body)})
     assert project.run("run", "odd").code == 0
     assert project.store.best("odd").output.split("\n") == ["\ufffd", "endcafé ✓"] or (
         project.store.best("odd").output.split("\n") == ["café ✓", "\ufffd", "end"]
@@ -161,14 +162,14 @@ def test_what_is_printed_as_progress_and_in_bytes_is_recorded_as_text(site):
 
 
 @posix
-def test_a_process_left_behind_neither_holds_the_run_up_nor_outlives_it(site, tmp_path):
+def test_a_process_left_behind_neither_holds_the_run_up_nor_outlives_it(tiny_project, tmp_path):
     pid = tmp_path / "pid"
     body = (
         "left = subprocess.Popen(['sleep', '600'])\n"
         f"open({str(pid)!r}, 'w').write(str(left.pid))\n"
         "print('done')\nreturn {'a': 1}"
     )
-    project = site({"snippets/leaves.py": snippet(body)})
+    project = tiny_project({"snippets/leaves.py": snippet(body)})
     started = time.monotonic()
     assert project.run("run", "leaves").code == 0
     assert time.monotonic() - started < 60
@@ -176,8 +177,8 @@ def test_a_process_left_behind_neither_holds_the_run_up_nor_outlives_it(site, tm
     assert eventually(lambda: not alive(int(pid.read_text())))
 
 
-def test_a_run_that_asks_for_input_finds_none(site):
-    project = site({"snippets/asks.py": snippet("return {'said': input()}", 'NEEDS = {"minutes": 0.1}')})
+def test_a_run_that_asks_for_input_finds_none(tiny_project):
+    project = tiny_project({"snippets/asks.py": snippet("return {'said': input()}", 'NEEDS = {"minutes": 0.1}')})
     result = project.run("run", "asks")
     assert result.code == 1
     assert "EOFError" in result.err
@@ -197,30 +198,30 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_the_last_record_is_untouched_by_a_run_that_fails(site, failure):
-    project = site({"snippets/coin.py": COIN})
+def test_the_last_record_is_untouched_by_a_run_that_fails(tiny_project, failure):
+    project = tiny_project({"snippets/coin.py": COIN})
     project.put("coin", {"bias": 1})
-    before = project.files()
+    before = project.record_files()
     assert before
     project.write("snippets/coin.py", COIN.replace('    print("tossed")', FAILURES[failure]))
     assert project.run("run", "coin", "--rerun").code == 1
-    assert project.files() == before
+    assert project.record_files() == before
 
 
-def test_a_mistake_in_plot_costs_no_run(site, tmp_path):
+def test_a_mistake_in_plot_costs_no_run(tiny_project, tmp_path):
     runs = tmp_path / "runs"
     counted = COIN.replace('    print("tossed")', f"    open({str(runs)!r}, 'a').write('ran ')")
-    project = site({"snippets/coin.py": counted})
+    project = tiny_project({"snippets/coin.py": counted})
     project.edit("snippets/coin.py", "axes.plot(", "axes.plod(")
     result = project.run("run", "coin")
     assert result.code == 1
     assert "snippets/coin.py:19: coin (quick, cpu) raised: AttributeError" in result.err
-    assert project.record("coin")["values"]["tosses"] == 12345
-    assert project.record("coin")["figures"] == {}
+    assert project.record_json("coin")["values"]["tosses"] == 12345
+    assert project.record_json("coin")["figures"] == {}
     project.edit("snippets/coin.py", "axes.plod(", "axes.plot(")
     again = project.run("run", "coin")
     assert again.code == 0 and "drawn" in again.out
-    assert list(project.record("coin")["figures"]) == ["figure"]
+    assert list(project.record_json("coin")["figures"]) == ["figure"]
     assert runs.read_text() == "ran "
 
 
@@ -237,9 +238,9 @@ def test_a_mistake_in_plot_costs_no_run(site, tmp_path):
         ),
     ],
 )
-def test_a_plot_that_returns_no_figure_with_a_name_and_a_label_says_so(site, plot, told):
+def test_a_plot_that_returns_no_figure_with_a_name_and_a_label_says_so(tiny_project, plot, told):
     source = ANSWER + f"\n\ndef plot(result):\n    import matplotlib.pyplot as plt\n    {plot}\n"
-    project = site({"snippets/answer.py": source})
+    project = tiny_project({"snippets/answer.py": source})
     project.put("answer", {"answer": 42})
     result = project.run("run", "answer", "--redraw")
     assert result.code == 1
@@ -247,16 +248,16 @@ def test_a_plot_that_returns_no_figure_with_a_name_and_a_label_says_so(site, plo
     assert "Traceback" not in result.err
 
 
-def test_figures_are_drawn_in_order_and_named(site):
+def test_figures_are_drawn_in_order_and_named(tiny_project):
     source = (
         ANSWER
         + "\n\ndef plot(result):\n    import matplotlib.pyplot as plt\n    made = {}\n"
         + "    for name in ('first', 'second'):\n        made[name], _ = plt.subplots()\n"
         + "        made[name].set_label(f'{name} of {result}')\n    return made\n"
     )
-    project = site({"snippets/answer.py": source})
+    project = tiny_project({"snippets/answer.py": source})
     assert project.run("run", "answer").code == 0
-    figures = project.record("answer")["figures"]
+    figures = project.record_json("answer")["figures"]
     assert [(name, entry["alt"]) for name, entry in figures.items()] == [
         ("first", "first of {'answer': 42}"),
         ("second", "second of {'answer': 42}"),
@@ -267,9 +268,9 @@ def test_figures_are_drawn_in_order_and_named(site):
 # What a run may import
 
 
-def test_a_run_imports_from_the_snippets_and_the_sources_and_from_nowhere_else_in_the_project(site):
+def test_a_run_imports_from_the_snippets_and_the_sources_and_from_nowhere_else_in_the_project(tiny_project):
     source = ANSWER.replace("    return", "    import helper\n    return")
-    project = site({"snippets/answer.py": source, "helper.py": "x = 1\n"})
+    project = tiny_project({"snippets/answer.py": source, "helper.py": "x = 1\n"})
     # A module that would be imported, and whose changes nobody would notice.
     assert "No module named 'helper'" in project.run("run", "answer").err
     (project.folder / "src").mkdir()
@@ -277,16 +278,16 @@ def test_a_run_imports_from_the_snippets_and_the_sources_and_from_nowhere_else_i
     assert project.run("run", "answer").code == 0
 
 
-def test_a_module_imported_for_its_effect_alone_counts_whole(site):
+def test_a_module_imported_for_its_effect_alone_counts_whole(tiny_project):
     files = {
         "snippets/answer.py": ANSWER.replace("SCALES", "import _effect\n\nSCALES"),
         "snippets/_effect.py": "import lab.seeds\n",
         "src/lab/__init__.py": "",
         "src/lab/seeds.py": "SEED = 1\n\n\ndef seed():\n    return SEED\n",
     }
-    project = site(files)
+    project = tiny_project(files)
     assert project.run("run", "answer").code == 0
-    assert project.record("answer")["key"]["code"]["src/lab/seeds.py"].keys() == {"SEED", "seed"}
+    assert project.record_json("answer")["key"]["code"]["src/lab/seeds.py"].keys() == {"SEED", "seed"}
     assert project.run("status").code == 0
     project.edit("src/lab/seeds.py", "return SEED", "return -SEED")
     told = project.run("why", "answer").out
@@ -294,7 +295,7 @@ def test_a_module_imported_for_its_effect_alone_counts_whole(site):
     assert "is no longer used" not in told
 
 
-def test_what_a_computed_import_leads_to_does_not_hide_what_names_lead_to(site):
+def test_what_a_computed_import_leads_to_does_not_hide_what_names_lead_to(tiny_project):
     files = {
         "snippets/answer.py": ANSWER.replace("SCALES", "import importlib\n\nfrom lab import f\n\nSCALES").replace(
             "2 * twice", "f() * importlib.import_module('pl' + 'ugin').g(twice)"
@@ -302,7 +303,7 @@ def test_what_a_computed_import_leads_to_does_not_hide_what_names_lead_to(site):
         "src/lab.py": "def f():\n    return 2\n\n\ndef h():\n    return 1\n",
         "src/plugin.py": "from lab import h\n\n\ndef g(x):\n    return h() * x\n",
     }
-    project = site(files)
+    project = tiny_project(files)
     assert project.run("run", "answer").code == 0
     assert project.run("status").code == 0
     for path, old, told in [
@@ -320,7 +321,7 @@ def test_what_a_computed_import_leads_to_does_not_hide_what_names_lead_to(site):
 
 @posix
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM], ids=lambda sign: sign.name)
-def test_whatever_ends_asrun_ends_the_run_and_keeps_the_records(site, tmp_path, sign, monkeypatch):
+def test_whatever_ends_asrun_ends_the_run_and_keeps_the_records(tiny_project, tmp_path, sign, monkeypatch):
     pids = tmp_path / "pids"
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     body = (
@@ -329,9 +330,9 @@ def test_whatever_ends_asrun_ends_the_run_and_keeps_the_records(site, tmp_path, 
         f"os.rename({str(pids)!r} + '.part', {str(pids)!r})\n"
         "time.sleep(600)"
     )
-    project = site({"snippets/slow.py": snippet("return {'n': 1}")})
+    project = tiny_project({"snippets/slow.py": snippet("return {'n': 1}")})
     project.put("slow", {"n": 1})
-    before = project.files()
+    before = project.record_files()
     project.write("snippets/slow.py", snippet(body))
     process = project.start("run", "slow")
     try:
@@ -345,36 +346,36 @@ def test_whatever_ends_asrun_ends_the_run_and_keeps_the_records(site, tmp_path, 
     if sign == signal.SIGINT:
         assert "interrupted" in err and "Traceback" not in err
     assert eventually(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()))
-    assert project.files() == before
+    assert project.record_files() == before
 
 
 @posix
-def test_a_run_has_no_terminal_to_be_interrupted_from(site):
-    project = site({"snippets/group.py": snippet("return {'own': os.getsid(0) == os.getpid()}")})
+def test_a_run_has_no_terminal_to_be_interrupted_from(tiny_project):
+    project = tiny_project({"snippets/group.py": snippet("return {'own': os.getsid(0) == os.getpid()}")})
     assert project.run("run", "group").code == 0
-    assert project.record("group")["values"]["own"] is True
+    assert project.record_json("group")["values"]["own"] is True
 
 
 # Devices
 
 
-def test_what_needs_a_gpu_is_not_run_without_one(site):
-    project = site({"snippets/answer.py": ANSWER + 'NEEDS = {"gpu": "required"}\n'})
+def test_what_needs_a_gpu_is_not_run_without_one(tiny_project):
+    project = tiny_project({"snippets/answer.py": ANSWER + 'NEEDS = {"gpu": "required"}\n'})
     result = project.run("run", "answer", "--device", "cpu")
     assert result.code == 1
     assert "answer needs a GPU" in result.err
 
 
-def test_a_device_that_is_not_there_is_told(site, monkeypatch):
+def test_a_device_that_is_not_there_is_told(tiny_project, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    result = site({"snippets/answer.py": ANSWER}).run("run", "answer", "--device", "cuda")
+    result = tiny_project({"snippets/answer.py": ANSWER}).run("run", "answer", "--device", "cuda")
     assert result.code == 1
     assert "this machine has no NVIDIA GPU" in result.err
 
 
-def test_the_file_runs_with_plain_python_too(site):
+def test_the_file_runs_with_plain_python_too(tiny_project):
     source = ANSWER + '\n\nif __name__ == "__main__":\n    print(run(**SCALES["quick"]))\n'
-    project = site({"snippets/answer.py": source})
+    project = tiny_project({"snippets/answer.py": source})
     done = subprocess.run(
         [sys.executable, "snippets/answer.py"], cwd=project.folder, capture_output=True, text=True, timeout=60
     )

@@ -25,7 +25,7 @@ from asrun.model import RunName
 from asrun.publishing.imprint import MARK
 from asrun.records.store import Store
 from asrun.remote import bundle
-from harness import ANSWER, COIN, Site, figure, raised
+from asrun.testing import ANSWER, COIN, TinyProject, make_figure, raised
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits are those of POSIX")
 linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked for in /proc")
@@ -38,17 +38,17 @@ PAGE = "# A coin\n\nTossed {{ coin.tosses }} times, in {{ coin.seeds }} series.\
 KILLABLE = COIN.replace('"tosses": 12345,', '"tosses": 12345, "seeds": seeds,')
 
 
-def coin(folder: Path, pages: int = 3) -> Site:
+def coin(folder: Path, pages: int = 3) -> TinyProject:
     """A project whose record and pages all say how many seeds there are."""
     files = {f"docs/page-{n}.md": PAGE for n in range(pages)}
-    return Site({"mkdocs.yml": SETTINGS, "snippets/coin.py": KILLABLE, "docs/index.md": PAGE, **files}, folder)
+    return TinyProject({"mkdocs.yml": SETTINGS, "snippets/coin.py": KILLABLE, "docs/index.md": PAGE, **files}, folder)
 
 
-def set_seeds(project: Site, before: int, now: int) -> None:
+def set_seeds(project: TinyProject, before: int, now: int) -> None:
     project.edit("snippets/coin.py", f"dict(seeds={before})", f"dict(seeds={now})")
 
 
-def left_over(project: Site) -> list[str]:
+def left_over(project: TinyProject) -> list[str]:
     """Name what is in the project and is neither a source nor a result."""
     return sorted(
         project.project.relative(path)
@@ -77,14 +77,14 @@ def wait_until_gone(marker: str, seconds: float = 15.0) -> set[int]:
     return found
 
 
-def seconds_of(project: Site, *arguments: str) -> float:
+def seconds_of(project: TinyProject, *arguments: str) -> float:
     start = time.monotonic()
-    result = project.run_as_user(*arguments)
+    result = project.run_subprocess(*arguments)
     assert result.code == 0, result.text
     return time.monotonic() - start
 
 
-def kill_after(project: Site, seconds: float, *arguments: str) -> bool:
+def kill_after(project: TinyProject, seconds: float, *arguments: str) -> bool:
     """Kill a command, and nothing that it started, after some seconds; say whether it was still there."""
     process = project.start(*arguments)
     try:
@@ -104,7 +104,7 @@ def moments(count: int, seconds: float, seed: int) -> Iterator[float]:
         yield seconds * (at + chance.random()) / count
 
 
-def assert_record_is_whole(project: Site, old: int, new: int) -> None:
+def assert_record_is_whole(project: TinyProject, old: int, new: int) -> None:
     for path in (project.folder / "snippets" / "records").rglob("*.json"):
         json.loads(path.read_text("utf-8"))
     got = project.store.get(RunName("coin", "quick", "cpu"))
@@ -130,7 +130,7 @@ def test_a_run_that_is_killed_leaves_the_old_record_or_the_new_one(tmp_path, mon
         # In this process: nothing that the next command does depends on how it was started.
         again = project.run("run", "coin")
         assert again.code == 0, again.text
-        assert project.record("coin")["values"]["seeds"] == seeds and project.record("coin")["figures"]
+        assert project.record_json("coin")["values"]["seeds"] == seeds and project.record_json("coin")["figures"]
         assert project.run("status").code == 0
         assert left_over(project) == []
     assert killed >= max(1, KILLS // 2) // 2, "half of the commands were killed before they ended"
@@ -157,7 +157,7 @@ def test_a_build_that_is_killed_leaves_the_old_site_or_the_new_one(tmp_path, mon
         again = project.run("build")
         assert again.code == 0, again.text
         assert pages(project) == sites[new]
-        assert project.record("coin")["values"]["seeds"] == new
+        assert project.record_json("coin")["values"]["seeds"] == new
         assert left_over(project) == []
         old = new
     assert killed >= max(1, KILLS // 2) // 2, "half of the commands were killed before they ended"
@@ -173,7 +173,7 @@ def test_an_adoption_that_is_killed_leaves_the_old_record_or_the_new_one(tmp_pat
         set_seeds(project, 11 - seeds, seeds)
         heads = [[0.5] * seeds] * 3
         values = {"seeds": seeds, "heads": np.array(heads), "tosses": 12345}
-        project.put("coin", values, figures=[figure("figure", f"{seeds} seeds")])
+        project.put("coin", values, figures=[make_figure("figure", f"{seeds} seeds")])
         bundles[seeds] = tmp_path / f"{seeds}.tar.gz"
         bundle.pack(project.project, project.store, [run], bundles[seeds])
     set_seeds(project, 5, 6)
@@ -188,7 +188,7 @@ def test_an_adoption_that_is_killed_leaves_the_old_record_or_the_new_one(tmp_pat
         again = project.run("adopt", str(bundles[new]))
         assert again.code == 0, again.text
         assert project.store.get(run).values["seeds"] == new
-        assert len(project.files()) == 2 and left_over(project) == []
+        assert len(project.record_files()) == 2 and left_over(project) == []
         old = new
     assert killed >= max(1, KILLS // 2) // 2, "half of the commands were killed before they ended"
 
@@ -199,7 +199,7 @@ _CHANGING = re.compile(
 )
 
 
-def pages(project: Site) -> dict[str, bytes]:
+def pages(project: TinyProject) -> dict[str, bytes]:
     """Return the files of the site without what differs from run to run: when a record was made, what it took."""
     folder = project.folder / "site"
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -214,7 +214,7 @@ def pages(project: Site) -> dict[str, bytes]:
 # Nowhere to write
 
 
-def limited(project: Site, largest: int, *arguments: str) -> tuple[int, str]:
+def limited(project: TinyProject, largest: int, *arguments: str) -> tuple[int, str]:
     """Call the command where no file may be larger than so many bytes, as if the disk were full then."""
     import resource
 
@@ -239,15 +239,15 @@ def limited(project: Site, largest: int, *arguments: str) -> tuple[int, str]:
     ],
 )
 def test_a_run_on_a_full_disk_says_so_and_leaves_the_old_record(tmp_path, largest, told):
-    project = Site(
+    project = TinyProject(
         {"snippets/answer.py": ANSWER.replace("    return", "    print('said ' * 100)\n    return")}, tmp_path
     )
     project.put("answer", {"answer": 42}, output="said " * 200)
-    before = project.files()
+    before = project.record_files()
     code, err = limited(project, largest, "run", "answer", "--rerun")
     assert code == 1 and told in err, err
     assert "Traceback" not in err.replace("| Traceback", "")
-    assert project.files() == before and left_over(project) == []
+    assert project.record_files() == before and left_over(project) == []
     assert project.run("status").code == 0
     assert project.run("run", "answer", "--rerun").code == 0
 
@@ -255,7 +255,7 @@ def test_a_run_on_a_full_disk_says_so_and_leaves_the_old_record(tmp_path, larges
 @posix
 def test_a_build_on_a_full_disk_says_so_and_leaves_the_last_good_site(tmp_path):
     project = coin(tmp_path / "project", pages=1)
-    project.put("coin", {"tosses": 12345, "seeds": 5}, figures=[figure()])
+    project.put("coin", {"tosses": 12345, "seeds": 5}, figures=[make_figure()])
     assert project.run("build", "--no-run").code == 0
     before = pages(project)
     for largest in (0, 1000, 10_000):
@@ -267,7 +267,7 @@ def test_a_build_on_a_full_disk_says_so_and_leaves_the_last_good_site(tmp_path):
 
 @pytest.mark.parametrize("how", ["a file", "read-only"])
 def test_a_records_folder_that_cannot_be_written_is_named(tmp_path, how):
-    project = Site({"snippets/answer.py": ANSWER}, tmp_path)
+    project = TinyProject({"snippets/answer.py": ANSWER}, tmp_path)
     records = project.folder / "snippets" / "records"
     if how == "a file":
         records.mkdir()
@@ -288,7 +288,7 @@ def test_a_records_folder_that_cannot_be_written_is_named(tmp_path, how):
     assert f"snippets/records/answer/quick-cpu.json: this record cannot be written ({reason})" in result.err
     assert "give leave to write there" in result.err and "Traceback" not in result.err
     if how == "read-only":
-        assert project.record("answer")["values"]["answer"] == 41
+        assert project.record_json("answer")["values"]["answer"] == 41
 
 
 # Cut short, and changed on the way
@@ -299,8 +299,8 @@ RUN = RunName("answer", "quick", "cpu")
 
 @pytest.fixture
 def recorded(tmp_path):
-    project = Site({"snippets/answer.py": ANSWER}, tmp_path)
-    project.put("answer", VALUES, output="said", figures=[figure()])
+    project = TinyProject({"snippets/answer.py": ANSWER}, tmp_path)
+    project.put("answer", VALUES, output="said", figures=[make_figure()])
     return project
 
 
@@ -349,7 +349,7 @@ def test_a_flipped_bit_anywhere_is_named(recorded):
 
 def test_two_writers_at_once_leave_one_whole_record(tmp_path):
     slow = COIN.replace('    print("tossed")', "    import os\n    pid = os.getpid()").replace("12345", "pid")
-    project = Site({"snippets/coin.py": slow}, tmp_path)
+    project = TinyProject({"snippets/coin.py": slow}, tmp_path)
     for _ in range(2):
         both = [project.start("run", "coin", "--rerun") for _ in range(2)]
         for process in both:
@@ -357,7 +357,7 @@ def test_two_writers_at_once_leave_one_whole_record(tmp_path):
             assert process.returncode == 0, err
         got = project.store.get(RunName("coin", "quick", "cpu"))
         assert got.damaged == frozenset() and list(got.figures) == ["figure"]
-        assert len(project.files()) == 2 and left_over(project) == []
+        assert len(project.record_files()) == 2 and left_over(project) == []
     assert project.run("status").code == 0
 
 
@@ -365,22 +365,22 @@ WRITER = """\
 import sys
 from pathlib import Path
 
-sys.path[:0] = [sys.argv[1]]
 from asrun.model import RunName
-from harness import Site, figure, record
+from asrun.testing import TinyProject, make_figure, make_record
 
-store = Site({}, Path(sys.argv[2])).store
+store = TinyProject({}, Path(sys.argv[1])).store
 for n in range(60):
-    mark = f"{sys.argv[3]} {n}"
-    store.put(record(RunName("answer", "quick", "cpu"), {"mark": mark}, figures={"figure": figure("figure", mark)}))
+    mark = f"{sys.argv[2]} {n}"
+    figures = {"figure": make_figure("figure", mark)}
+    store.put(make_record(RunName("answer", "quick", "cpu"), {"mark": mark}, figures=figures))
 """
 
 
 @posix
 def test_many_writers_and_readers_see_only_whole_records(tmp_path):
     """Writers of records with figures of their own, as fast as they can, and a reader between them."""
-    project = Site({"snippets/answer.py": ANSWER}, tmp_path)
-    arguments = [sys.executable, "-c", WRITER, str(Path(__file__).parents[2]), str(project.folder)]
+    project = TinyProject({"snippets/answer.py": ANSWER}, tmp_path)
+    arguments = [sys.executable, "-c", WRITER, str(project.folder)]
     writers = [subprocess.Popen([*arguments, str(number)]) for number in range(3)]
     seen = set()
     while any(writer.poll() is None for writer in writers):
@@ -389,7 +389,7 @@ def test_many_writers_and_readers_see_only_whole_records(tmp_path):
             assert got.values["mark"] in got.figures["figure"].svg
             seen.add(got.values["mark"])
     assert [writer.returncode for writer in writers] == [0, 0, 0]
-    assert seen and len(project.files()) == 2 and left_over(project) == []
+    assert seen and len(project.record_files()) == 2 and left_over(project) == []
 
 
 # Nothing is executed
@@ -416,7 +416,7 @@ def mined(tmp_path):
         "/// claim | It is one.\nmined.n == 1\n///\n\n"
         f"```python\n{bomb}```\n\n/// snippet | mined\n///\n"
     )
-    project = Site(
+    project = TinyProject(
         {
             "mkdocs.yml": SETTINGS.replace("[asrun]", "[asrun, {mkdocs-jupyter: {execute: false}}]"),
             "snippets/mined.py": source,
@@ -475,7 +475,7 @@ COMMANDS = [
 def test_without_runs_nothing_is_ever_executed(mined, tmp_path, state):
     project, marker = mined
     if state != "missing":
-        project.put("mined", {"n": 1}, figures=[figure()])
+        project.put("mined", {"n": 1}, figures=[make_figure()])
     if state == "stale":
         project.edit("src/lab/tools.py", "    return n", "    return n + 0")
     if state == "fresh":
@@ -535,7 +535,7 @@ def test_the_mines_are_live(mined):
 @posix
 def test_what_ends_a_run_is_told_in_a_sentence(tmp_path, body, told):
     source = ANSWER.replace("def run", "DATA = __file__.replace('answer.py', 'numbers.csv')\n\ndef run")
-    project = Site({"snippets/answer.py": source.replace("    return", f"    {body}\n    return")}, tmp_path)
+    project = TinyProject({"snippets/answer.py": source.replace("    return", f"    {body}\n    return")}, tmp_path)
     (project.folder / "snippets" / "numbers.csv").write_bytes(b"\xff\xfe\x00")
     result = project.run("run", "answer")
     assert result.code == 1

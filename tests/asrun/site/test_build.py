@@ -14,7 +14,7 @@ from rich import markup
 from rich.errors import MarkupError
 
 from asrun.commands.console import Output, escape, without_tags
-from harness import COIN
+from asrun.testing import COIN
 
 PAGE = "# A coin\n\nTossed {{ coin.tosses }} times.\n\n/// figure | coin\nHeads.\n///\n\n[Next](next.md)\n"
 SLIDES = (
@@ -23,8 +23,8 @@ SLIDES = (
 
 
 @pytest.fixture
-def coin(site):
-    made = site(
+def coin(tiny_project):
+    made = tiny_project(
         {
             "snippets/coin.py": COIN,
             "docs/index.md": PAGE,

@@ -18,7 +18,8 @@ from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
 from mkdocs.livereload import LiveReloadServer
 
-from harness import ANSWER, MKDOCS, eventually
+from asrun.testing import ANSWER, MKDOCS
+from machine import eventually
 
 PAGE = "# Good\n\nIt is {{ answer.answer }}.\n"
 CELL = {"cell_type": "code", "id": "a", "metadata": {}, "source": "1 + 1", "outputs": [], "execution_count": None}
@@ -30,8 +31,8 @@ BIB = "@article{a, title={T}, author={B, C}, year={2020}, journal={J}}\n"
 class Preview:
     """A preview without its server: what MkDocs does first, and then after each edit."""
 
-    def __init__(self, site, folder: Path):
-        self.site, self.folder, self.config = site, folder, None
+    def __init__(self, tiny_project, folder: Path):
+        self.site, self.folder, self.config = tiny_project, folder, None
 
     def build(self) -> dict[str, str]:
         """Build as `mkdocs serve` does; return the pages."""
@@ -46,8 +47,8 @@ class Preview:
 
 
 @pytest.fixture
-def preview(site, tmp_path):
-    made = site(
+def preview(tiny_project, tmp_path):
+    made = tiny_project(
         {
             # A theme that is quickly rendered: there are many builds here.
             "mkdocs.yml": MKDOCS.replace("name: material\n  font: false", "name: mkdocs"),

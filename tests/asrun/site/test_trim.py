@@ -14,23 +14,23 @@ from hypothesis import strategies as st
 from asrun.errors import Exit
 from asrun.freshness import conditions
 from asrun.model import RunName, State
-from harness import ANSWER, Site, figure, record
+from asrun.testing import ANSWER, TinyProject, make_figure, make_record
 
 TWO_SCALES = ANSWER.replace("SCALES = {", 'SCALES = {"full": dict(twice=1), ')
 RECORDS = "snippets/records"
 
 
 @pytest.fixture
-def project(site):
+def project(tiny_project):
     """A project with records of two snippets, all of them needed."""
-    project = site({"snippets/answer.py": TWO_SCALES, "snippets/other.py": ANSWER})
-    project.put("answer", {"n": 1}, figures=[figure("error", "quick"), figure("more")])
-    project.put("answer", {"n": 2}, scale="full", figures=[figure("error", "full")])
-    project.put("other", {"n": 3}, figures=[figure()])
+    project = tiny_project({"snippets/answer.py": TWO_SCALES, "snippets/other.py": ANSWER})
+    project.put("answer", {"n": 1}, figures=[make_figure("error", "quick"), make_figure("more")])
+    project.put("answer", {"n": 2}, scale="full", figures=[make_figure("error", "full")])
+    project.put("other", {"n": 3}, figures=[make_figure()])
     return project
 
 
-def tree(project: Site) -> dict[str, bytes]:
+def tree(project: TinyProject) -> dict[str, bytes]:
     """Return every file of a project by path."""
     return {
         project.project.relative(path): os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
@@ -39,7 +39,7 @@ def tree(project: Site) -> dict[str, bytes]:
     }
 
 
-def trimmed(project: Site) -> set[str]:
+def trimmed(project: TinyProject) -> set[str]:
     """Trim, and return what is gone; check that a dry run said so and did nothing, and that the rest is as it was."""
     before = tree(project)
     folders = {path for path in (project.folder / RECORDS).rglob("*") if path.is_dir()}
@@ -59,7 +59,7 @@ def trimmed(project: Site) -> set[str]:
     return gone
 
 
-def alone(project: Site) -> set[str]:
+def alone(project: TinyProject) -> set[str]:
     """Return what trim names as unknown."""
     return set(re.findall(r"^left alone  (\S+)  ", project.run("trim", "--dry-run").out, re.MULTILINE))
 
@@ -242,10 +242,10 @@ def test_a_notebook_that_is_called_like_a_run_keeps_its_log(project):
 )
 def test_exactly_the_unused_records_go(tmp_path_factory, kept, runs):
     folder = tmp_path_factory.mktemp("trim")
-    project = Site({f"snippets/{name}.py": ANSWER for name in kept}, folder)
+    project = TinyProject({f"snippets/{name}.py": ANSWER for name in kept}, folder)
     for name, scale, drawn in runs:
-        figures = {"error": figure("error", name)} if drawn else {}
-        project.store.put(record(RunName(name, scale, "cpu"), {"n": 1}, figures=figures))
+        figures = {"error": make_figure("error", name)} if drawn else {}
+        project.store.put(make_record(RunName(name, scale, "cpu"), {"n": 1}, figures=figures))
     needed = {(name, scale) for name, scale, _ in runs if name in kept and scale == "quick"}
     trimmed(project)
     assert {(run.snippet, run.scale) for run in project.store.list()} == needed
@@ -253,8 +253,8 @@ def test_exactly_the_unused_records_go(tmp_path_factory, kept, runs):
     assert not [path for path in (project.folder / RECORDS).glob("*") if not any(path.iterdir())]
 
 
-def test_a_project_without_records(site):
-    assert trimmed(site({})) == set()
+def test_a_project_without_records(tiny_project):
+    assert trimmed(tiny_project({})) == set()
 
 
 def test_a_file_that_cannot_be_deleted_is_told(project, monkeypatch):

@@ -9,20 +9,22 @@ import pytest
 from asrun.checks.reading import read_page
 from asrun.decks import of_project
 from asrun.pages.context import Context
-from harness import COIN, Site, figure
+from asrun.testing import COIN, TinyProject, make_figure
 
 BIB = "@article{one2014, author = {H, G}, title = {B}, journal = {J}, year = {2014}}\n"
 FALSE = "coin.tosses < 5"
 
 
 @pytest.fixture(scope="module")
-def coin(tmp_path_factory) -> Site:
-    project = Site({"snippets/coin.py": COIN, "docs/references/references.bib": BIB}, tmp_path_factory.mktemp("almost"))
-    project.put("coin", {"tosses": 12345, "word": "x"}, output="tossed", figures=[figure()])
+def coin(tmp_path_factory) -> TinyProject:
+    project = TinyProject(
+        {"snippets/coin.py": COIN, "docs/references/references.bib": BIB}, tmp_path_factory.mktemp("almost")
+    )
+    project.put("coin", {"tosses": 12345, "word": "x"}, output="tossed", figures=[make_figure()])
     return project
 
 
-def problems(project: Site, text: str, where: str = "page") -> list[str]:
+def problems(project: TinyProject, text: str, where: str = "page") -> list[str]:
     """Return what is wrong with a page or a deck."""
     context = Context(project.project)
     if where == "page":
@@ -162,10 +164,10 @@ def test_what_means_something_else_is_left_alone(coin, text):
     assert problems(coin, text) == []
 
 
-def test_each_problem_is_told_once_however_many_headings_there_are(site):
+def test_each_problem_is_told_once_however_many_headings_there_are(tiny_project):
     config = "site_name: Tiny\nplugins: [{asrun: {sourced_numbers: [docs]}}]\nmarkdown_extensions: [toc]\n"
     headings = "\n\n".join(f"## Heading {{{{ 2 * {number} }}}}" for number in range(20))
-    project = site(
+    project = tiny_project(
         {
             "mkdocs.yml": config,
             "snippets/coin.py": COIN,

@@ -12,21 +12,21 @@ from asrun.checks.reading import read_page
 from asrun.decks import of_project
 from asrun.errors import AsrunError
 from asrun.pages.context import Context
+from asrun.testing import COIN, TinyProject, make_figure
 from asrun.text.comments import find_comments, without_long_comments
-from harness import COIN, Site, figure
 
 CONFIG = "site_name: Tiny\nplugins: [{asrun: {sourced_numbers: [docs, slides]}}]\n"
 CLAIM = "/// claim | Never.\ncoin.tosses < 5\n///"
 
 
 @pytest.fixture(scope="module")
-def coin(tmp_path_factory) -> Site:
-    project = Site({"mkdocs.yml": CONFIG, "snippets/coin.py": COIN}, tmp_path_factory.mktemp("comments"))
-    project.put("coin", {"tosses": 12345}, figures=[figure()])
+def coin(tmp_path_factory) -> TinyProject:
+    project = TinyProject({"mkdocs.yml": CONFIG, "snippets/coin.py": COIN}, tmp_path_factory.mktemp("comments"))
+    project.put("coin", {"tosses": 12345}, figures=[make_figure()])
     return project
 
 
-def read(project: Site, text: str, where: str):
+def read(project: TinyProject, text: str, where: str):
     """Return what a page or a deck cites, what is wrong with it, and its HTML."""
     context = Context(project.project)
     if where == "page":

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mkdocs.utils.meta import get_data
 
+from asrun.testing import raised
 from asrun.text.front_matter import part_page, read_text, without_mkdocs
-from harness import raised
 
 LINES = st.sampled_from(
     [

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asrun.model import Where
+from asrun.testing import MKDOCS, raised
 from asrun.text.deck_source import parse_deck
 from asrun.text.numerals import find_unsourced
 from asrun.text.patterns import Pattern
-from harness import MKDOCS, raised
 
 FOREVER = r"(?:a|aa)+$"
 SLOW = "a" * 60 + "b"
@@ -74,10 +74,10 @@ def test_a_separator_is_a_pattern(value):
     assert message.startswith("slides/a.md:1: `separator` is ") and "regular expression" in message
 
 
-def test_a_page_does_not_wait_for_the_settings_of_its_numbers(monkeypatch, site):
+def test_a_page_does_not_wait_for_the_settings_of_its_numbers(monkeypatch, tiny_project):
     monkeypatch.setattr("asrun.text.patterns.SECONDS", 0.2)
     options = f"      sourced_numbers: [docs]\n      number_settings: {{'{FOREVER}': a setting}}\n"
-    project = site({"mkdocs.yml": MKDOCS.replace("  - asrun\n", f"  - asrun:\n{options}")})
+    project = tiny_project({"mkdocs.yml": MKDOCS.replace("  - asrun\n", f"  - asrun:\n{options}")})
     message = raised(project.convert, f"Of these 400 are.\n\n{SLOW}\n\n{SLOW}\n")
     assert message.startswith("mkdocs.yml: number_settings: '(?:a|aa)+$' takes too long"), message
 

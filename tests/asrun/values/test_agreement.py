@@ -8,10 +8,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
+from asrun.testing import raised
 from asrun.values.agreement import agrees, close, falls, rises
 from asrun.values.comparison import LEVEL, SEEDS_NEEDED, compare, difference, paired
 from asrun.values.measure import Measure
-from harness import raised
 
 NUMBERS = st.floats(-1e3, 1e3).map(lambda number: round(number, 3))
 SAMPLES = st.lists(NUMBERS, min_size=SEEDS_NEEDED, max_size=9).map(np.array)

@@ -11,9 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asrun.errors import AsrunError
+from asrun.testing import raised
 from asrun.values.expression import FUNCTIONS, evaluate
 from asrun.values.measure import Measure
-from harness import raised
 
 VALUES = {
     "bias": np.array([0.0, 0.1, 0.5]),

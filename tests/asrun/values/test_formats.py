@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from asrun.testing import raised
 from asrun.values.formats import THIN, describe, format_measure, format_seconds, plural
 from asrun.values.measure import Measure
-from harness import raised
 
 LOWERED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 REAL = st.floats(allow_nan=False, allow_infinity=False)

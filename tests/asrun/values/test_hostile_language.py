@@ -8,11 +8,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asrun.errors import AsrunError
+from asrun.testing import COIN, TinyProject, make_figure, raised
 from asrun.values.expression import evaluate
 from asrun.values.formats import format_measure
 from asrun.values.functions import DECISIONS, FUNCTIONS
 from asrun.values.measure import Measure
-from harness import COIN, Site, figure, raised
 
 VALUES = {
     "n": 7,
@@ -265,12 +265,12 @@ def test_any_format_of_anything_is_written_or_refused(spec, value):
 
 
 @pytest.fixture
-def coin(site) -> Site:
-    project = site({"snippets/coin.py": COIN})
+def coin(tiny_project) -> TinyProject:
+    project = tiny_project({"snippets/coin.py": COIN})
     values = {"n": 3.0, "long": np.arange(1200), "rows": np.arange(120), "across": np.arange(110)}
     values |= {"tall": np.zeros(1200), "wide": np.zeros((120, 110)), "big": np.zeros(2**15)}
     values |= {"axes": {"tall": "long", "wide": ["rows", "across"]}}
-    project.put("coin", values, figures=[figure()])
+    project.put("coin", values, figures=[make_figure()])
     return project
 
 
@@ -327,7 +327,7 @@ HUGE = f"0x{'f' * 5000}"
     ],
 )
 def test_a_curve_needs_numbers_that_can_be_drawn(coin, options):
-    coin.put("coin", {"n": [0.0, 5.0], "bias": [1, 2], "axes": {"n": "bias"}}, figures=[figure()])
+    coin.put("coin", {"n": [0.0, 5.0], "bias": [1, 2], "axes": {"n": "bias"}}, figures=[make_figure()])
     of = "" if options.startswith("of:") else "    of: coin.n\n"
     message = raised(coin.convert, f"/// quiz | How does it go?\n{of}    {options}\n///")
     assert message.startswith("docs/index.md:1: ") and len(message) < 1500
@@ -336,7 +336,7 @@ def test_a_curve_needs_numbers_that_can_be_drawn(coin, options):
 @pytest.mark.parametrize("values", [[1e300, 1e-300], [1e308, -1e308], [5e-324, 0.0], [1e-20, 2e-20], [0.0, 1e16]])
 @pytest.mark.parametrize("log", ["", "    log: true\n"])
 def test_a_curve_that_cannot_be_drawn_is_told(coin, values, log):
-    coin.put("coin", {"n": values, "bias": [1, 2], "axes": {"n": "bias"}}, figures=[figure()])
+    coin.put("coin", {"n": values, "bias": [1, 2], "axes": {"n": "bias"}}, figures=[make_figure()])
     message = raised(coin.convert, f"/// quiz | How does it go?\n    of: coin.n\n{log}///")
     assert "cannot be drawn by hand" in message
 

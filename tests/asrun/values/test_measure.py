@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from asrun.testing import raised
 from asrun.values.measure import Measure, from_record
-from harness import raised
 
 RECORD = {
     "bias": np.array([0.0, 0.1, 0.5]),

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asrun.errors import AsrunError
+from asrun.testing import COIN, TinyProject, make_figure, raised
 from asrun.values.comparison import compare
 from asrun.values.expression import evaluate
 from asrun.values.formats import format_measure
 from asrun.values.measure import Measure
-from harness import COIN, Site, figure, raised
 
 NAN, INF = float("nan"), float("inf")
 VALUES = {
@@ -178,9 +178,9 @@ def test_nothing_that_is_reckoned_from_it_decides_anything(text, claim):
 
 
 @pytest.fixture
-def coin(site) -> Site:
-    project = site({"snippets/coin.py": COIN})
-    project.put("coin", VALUES, figures=[figure()])
+def coin(tiny_project) -> TinyProject:
+    project = tiny_project({"snippets/coin.py": COIN})
+    project.put("coin", VALUES, figures=[make_figure()])
     return project
 
 
@@ -250,15 +250,17 @@ def test_questions_and_exercises_rest_on_finite_numbers(coin):
     assert "coin.loss is nan at drop=0.5, seed 3 of 5" in raised(coin.convert, curve)
 
 
-def test_a_claim_at_several_scales_needs_finite_numbers_at_each(site):
-    project = site({"snippets/coin.py": COIN.replace("dict(seeds=5)}", "dict(seeds=5), 'full': dict(seeds=9)}")})
-    project.put("coin", {"n": 1.0}, figures=[figure()])
-    project.put("coin", {"n": NAN}, scale="full", figures=[figure()])
+def test_a_claim_at_several_scales_needs_finite_numbers_at_each(tiny_project):
+    project = tiny_project(
+        {"snippets/coin.py": COIN.replace("dict(seeds=5)}", "dict(seeds=5), 'full': dict(seeds=9)}")}
+    )
+    project.put("coin", {"n": 1.0}, figures=[make_figure()])
+    project.put("coin", {"n": NAN}, scale="full", figures=[make_figure()])
     assert "coin.n is nan" in raised(project.convert, "/// claim | So.\n    scale: quick, full\n\nnot coin.n > 2\n///")
 
 
-def test_published_numbers_that_are_not_there_decide_and_show_nothing(site):
-    project = site(
+def test_published_numbers_that_are_not_there_decide_and_show_nothing(tiny_project):
+    project = tiny_project(
         {
             "docs/references/references.bib": "@book{one, title = {One}, author = {A, B}, year = {2014}}\n",
             "docs/references/published.yml": "lost: {cite: one, where: there, how: read, what: it, "

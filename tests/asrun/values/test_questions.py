@@ -18,10 +18,10 @@ from asrun.checks.reading import read_page
 from asrun.decks import of_project
 from asrun.errors import AsrunError
 from asrun.pages.context import Context
+from asrun.testing import COIN, TinyProject, make_figure, raised
 from asrun.values.curve import read_curve, read_range
 from asrun.values.draws import Tolerance, compute_cases, read_draws, shuffled, write_number
 from asrun.values.measure import Measure
-from harness import COIN, Site, figure, raised
 
 BIB = "@article{one2014, author = {Hinton, Geoffrey}, title = {Big}, journal = {J}, year = {2014}}\n"
 NUMBERS = """\
@@ -46,14 +46,14 @@ VALUES = {
 }
 
 
-def fill(project: Site) -> Site:
-    project.put("coin", VALUES, figures=[figure()])
+def fill(project: TinyProject) -> TinyProject:
+    project.put("coin", VALUES, figures=[make_figure()])
     return project
 
 
 @pytest.fixture
-def coin(site) -> Site:
-    return fill(site(FILES))
+def coin(tiny_project) -> TinyProject:
+    return fill(tiny_project(FILES))
 
 
 def data_of(html: str) -> dict:
@@ -490,10 +490,10 @@ def test_a_good_question_that_is_damaged_is_a_question_or_a_problem(text, damage
     test_whatever_is_typed_becomes_a_page_or_a_problem_with_its_place.hypothesis.inner_test("\n".join(lines))
 
 
-def _scratch(made: list[Site] = []) -> Site:  # noqa: B006
+def _scratch(made: list[TinyProject] = []) -> TinyProject:  # noqa: B006
     if not made:
         folder = tempfile.TemporaryDirectory()
-        site = fill(Site(FILES, Path(folder.name)))
+        site = fill(TinyProject(FILES, Path(folder.name)))
         site.kept = folder
         made.append(site)
     return made[0]

@@ -7,14 +7,14 @@ import pytest
 
 from asrun.errors import AsrunError
 from asrun.pages.context import Context
+from asrun.testing import ANSWER, TinyProject, raised
 from asrun.values.formats import format_measure
 from asrun.values.measure import Measure
-from harness import ANSWER, Site, raised
 
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory):
-    site = Site({"snippets/answer.py": ANSWER}, tmp_path_factory.mktemp("site"))
+    site = TinyProject({"snippets/answer.py": ANSWER}, tmp_path_factory.mktemp("site"))
     site.put(
         "answer",
         {

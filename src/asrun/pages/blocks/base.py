@@ -10,6 +10,7 @@ from pymdownx.blocks.block import Block
 
 from asrun.errors import AsrunError, did_you_mean
 from asrun.pages.elements import error_box
+from asrun.pages.page import Page
 from asrun.text.marks import strip_marks, take_mark
 
 __all__ = ["DROPPED", "UNREADABLE", "AsrunBlock"]
@@ -21,7 +22,7 @@ DROPPED = "data-dropped"
 """Marks elements that an error took the place of."""
 
 
-class AsrunBlock(Block):
+class AsrunBlock(Block):  # type: ignore[misc]  # pymdownx has no types
     """What our blocks share: a place in a file, and errors that are shown and noted."""
 
     ARGUMENT = True
@@ -74,7 +75,7 @@ class AsrunBlock(Block):
         )
 
     def on_create(self, parent: etree.Element) -> etree.Element:
-        self.page: Any = self.config["extension"].page
+        self.page: Page = self.config["extension"].page
         self.text, self.line = take_mark(self.argument)
         self.page.headers.pop(self.line, None)
         self.cited = self.page.cite(self.NAME, strip_marks(self.text), self.line)

@@ -12,7 +12,6 @@ from pygments.lexers import PythonLexer
 from pymdownx.blocks.block import type_boolean, type_string
 
 from asrun.errors import AsrunError
-from asrun.freshness import snippet as snippets
 from asrun.pages.blocks.base import AsrunBlock
 from asrun.pages.elements import element
 
@@ -40,23 +39,18 @@ class SnippetBlock(AsrunBlock):
 
     def begin(self, made: etree.Element) -> None:
         self.require_argument("name")
-        project = self.page.context.project
-        found = snippets.find_snippet(self.text, project)
-        shown = project.relative(found.path)
-        code, line = snippets.whole(found), 1
-        if self.options["section"]:
-            code, line = snippets.section(found, self.options["section"], shown)
-        lit = _lines(self.options["highlight"], code.count("\n") + 1, shown)
+        found = self.page.context.code(self.text, self.options["section"])
+        lit = _lines(self.options["highlight"], found.code.count("\n") + 1, found.path)
         made.set("class", "asrun-snippet highlight")
-        link = element("a", shown, href=self.page.links.to(f"snippets/{found.path.name}"))
-        place = f", from line {line}" if self.options["section"] else ""
+        link = element("a", found.path, href=self.page.links.to(f"snippets/{found.file}"))
+        place = f", from line {found.line}" if self.options["section"] else ""
         source = element("p", link, place, classes="asrun-source")
-        html = highlight(code, PythonLexer(), HtmlFormatter(nowrap=True, hl_lines=lit)).rstrip("\n")
+        html = highlight(found.code, PythonLexer(), HtmlFormatter(nowrap=True, hl_lines=lit)).rstrip("\n")
         # A scrolling region must be reachable from the keyboard.
         body = element("div")
         body.text = self.stash(f'<pre tabindex="0"><code>{html}</code></pre>')
         if self.options["collapsed"]:
-            made.append(element("details", element("summary", "Show ", element("code", shown)), source, body))
+            made.append(element("details", element("summary", "Show ", element("code", found.path)), source, body))
         else:
             made.extend([source, body])
 

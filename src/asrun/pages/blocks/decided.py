@@ -38,14 +38,13 @@ class DecidedBlock(AsrunBlock):
 
     def lay_open(self, body: etree.Element, found: Evaluation) -> None:
         """Show the evidence, and where it comes from."""
-        append(body, evidence(found.comparisons, self.page.context.literature, self.page.links))
+        append(body, evidence(found.comparisons, self.page.context.source, self.page.links))
         append(body, self.provenances(found))
 
     def provenances(self, *found: Evaluation) -> list[etree.Element]:
         """Say how the records came to be that some evaluations rest on."""
-        context = self.page.context
-        records = [context.store.get(run) for run in sorted(set().union(*map(_runs, found)))]
-        return [provenance(record, context.condition(record), self.page.links) for record in records]
+        judged = map(self.page.context.judged, sorted(set().union(*map(_runs, found))))
+        return [provenance(record, condition, self.page.links) for record, condition in judged]
 
 
 def _runs(found: Evaluation) -> set[RunName]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as etree
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable
 from itertools import groupby
 
 import numpy as np
 
-from asrun.freshness import snippet as snippets
-from asrun.freshness.conditions import conditions
-from asrun.model import RunName, State
+from asrun.model import State
 from asrun.pages.blocks.base import AsrunBlock
 from asrun.pages.elements import REFERENCES_PAGE, bibliography, element, provenance, published_anchor, record_anchor
-from asrun.pages.literature import Published
-from asrun.project import Project
+from asrun.pages.literature import Entry, Published
 from asrun.values.formats import describe, format_measure, format_seconds
 from asrun.values.measure import Measure, plain
 
@@ -32,7 +29,7 @@ class BibliographyBlock(AsrunBlock):
     NAME = "bibliography"
 
     def begin(self, made: etree.Element) -> None:
-        made.append(bibliography(self.page.context.literature.entries.values()))
+        made.append(bibliography(self.page.context.works()))
 
 
 class PublishedBlock(AsrunBlock):
@@ -41,21 +38,20 @@ class PublishedBlock(AsrunBlock):
     NAME = "published"
 
     def begin(self, made: etree.Element) -> None:
-        literature, links = self.page.context.literature, self.page.links
+        links = self.page.links
         made.set("class", "asrun-literature")
-        for cite, numbers in groupby(_by_work(literature.published.values()), key=lambda number: number.cite):
-            entry = literature.entries[cite]
-            made.append(element("h2", entry.short, id=f"published-by-{cite}"))
-            title = element("a", element("cite", entry.title), href=links.to(REFERENCES_PAGE, cite))
+        for work, numbers in groupby(_by_work(self.page.context.numbers()), key=lambda pair: pair[1]):
+            made.append(element("h2", work.short, id=f"published-by-{work.key}"))
+            title = element("a", element("cite", work.title), href=links.to(REFERENCES_PAGE, work.key))
             made.append(element("p", title))
-            for number in numbers:
+            for number, _ in numbers:
                 made.append(_published(number))
 
 
-def _by_work(numbers: Collection[Published]) -> list[Published]:
+def _by_work(numbers: Iterable[tuple[Published, Entry]]) -> list[tuple[Published, Entry]]:
     """Put the numbers of one work together: works in the order of their first number."""
-    works = list(dict.fromkeys(number.cite for number in numbers))
-    return sorted(numbers, key=lambda number: works.index(number.cite))
+    works = list(dict.fromkeys(work for _, work in numbers))
+    return sorted(numbers, key=lambda pair: works.index(pair[1]))
 
 
 def _published(number: Published) -> etree.Element:
@@ -166,14 +162,14 @@ class RecordsBlock(AsrunBlock):
     def begin(self, made: etree.Element) -> None:
         context = self.page.context
         made.set("class", "asrun-records")
-        for run, condition in conditions(context.project, context.store, drawn=True, read=context.sources).items():
+        for each in context.records():
+            run, condition, record = each.run, each.condition, each.record
             heading = element("h2", element("code", run.snippet), f" {run.scale}, {run.device}", id=record_anchor(run))
             made.append(heading)
             if condition.state in (State.UNUSED, State.BROKEN):
                 # There is nothing to link to, or nothing to say.
                 made.append(element("p", f"{str(condition).capitalize()}."))
                 continue
-            record = context.store.get(run)
             if record is None:
                 made.append(element("p", f"Not run ({condition})."))
                 continue
@@ -183,17 +179,6 @@ class RecordsBlock(AsrunBlock):
             state = "up to date" if condition.state is State.FRESH else str(condition)
             made.append(element("p", f"{record.question} {cost}; {state}."))
             made.append(provenance(record, condition, self.page.links))
-        if missing := list(not_run(context.project, context.store.list())):
+        if missing := context.not_run():
             made.append(element("h2", "Not run", id="not-run"))
             made.append(element("ul", *(element("li", element("code", name), f" {what}") for name, what in missing)))
-
-
-def not_run(project: Project, recorded: Collection[RunName]) -> Iterator[tuple[str, str]]:
-    """Say which experiments are written and have no record: a scale, or a device that the snippet is meant for."""
-    for snippet in snippets.list_snippets(project):
-        for scale in snippet.scales:
-            devices = {run.device for run in recorded if (run.snippet, run.scale) == (snippet.name, scale)}
-            if not devices:
-                yield snippet.name, scale
-            elif snippet.needs.get("gpu") and "cuda" not in devices:
-                yield snippet.name, f"{scale}, on a GPU"

@@ -266,8 +266,8 @@ def ask_curve(block: GroundedBlock, made: etree.Element, draws: Sequence[Draw]) 
 def _source(block: GroundedBlock, published: Published | None) -> str:
     if published is None:
         return ""
-    literature = block.page.context.literature
-    return literature.entries[literature.published[published.key].cite].short
+    _, work = block.page.context.source(published.key)
+    return str(work.short)
 
 
 def _table(
@@ -287,10 +287,9 @@ def _table(
             row.append(element("td", theirs.get(round(at, 9), "–")))
     parts = [element("table", element("thead", head), element("tbody", *rows), classes=GRID)]
     if published:
-        literature = block.page.context.literature
-        number = literature.published[published.key]
-        work = citation(literature.entries[number.cite], block.page.links)
-        parts.append(element("p", "Published: ", work, f", {number.place}: {number.what} ({number.how})."))
+        number, work = block.page.context.source(published.key)
+        link = citation(work, block.page.links)
+        parts.append(element("p", "Published: ", link, f", {number.place}: {number.what} ({number.how})."))
     return parts
 
 

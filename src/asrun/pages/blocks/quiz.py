@@ -55,7 +55,7 @@ class QuizBlock(GroundedBlock):
         super().begin(made)
         self.require_argument("the question")
         self.id = self.take_id()
-        self.draws = read_draws(self.options["draw"], self.page.context.snippets)
+        self.draws = read_draws(self.options["draw"], self.page.context.snippets())
         self.tokens: dict[str, str] = {}
 
     def take_id(self) -> str:

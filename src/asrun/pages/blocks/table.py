@@ -65,10 +65,8 @@ class TableBlock(AsrunBlock):
         self.cited.records = {source for source in self.sources if isinstance(source, RunName)}
 
     def finish(self, made: etree.Element) -> None:
-        context = self.page.context
         for run in sorted(self.cited.records):
-            record = context.store.get(run)
-            condition = context.condition(record)
+            record, condition = self.page.context.judged(run)
             if (note := stale_note(condition)) is not None:
                 made.append(note)
             made.append(provenance(record, condition, self.page.links))
@@ -129,7 +127,7 @@ class TableBlock(AsrunBlock):
         found = self.value(str(given))
         if not isinstance(found.values, np.ndarray) or found.values.ndim != 1:
             raise AsrunError(f"{given} is not a list of labels", remedy="name a value with one axis, or write a list")
-        return found.values.tolist()
+        return list(found.values.tolist())
 
     def cell(self, text: str, names: Mapping[str, Measure]) -> str:
         expression, _, spec = text.partition("|")

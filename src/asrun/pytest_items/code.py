@@ -13,9 +13,8 @@ from asrun.freshness import conditions
 from asrun.freshness.snippet import cheapest_scale, find_snippet
 from asrun.model import Record, RunName, Snippet, State, Where
 from asrun.pages.context import Context
-from asrun.running import notebooks, snippets
-from asrun.site import build
-from asrun.testing.state import CONTEXT, MODE, REPEAT, SLOW, TOLD, AsrunItem, read_all
+from asrun.pytest_items.state import CONTEXT, MODE, REPEAT, SLOW, TOLD, AsrunItem, read_all
+from asrun.running import notebooks, recording, snippets
 
 __all__ = ["NotebookFile", "NotebookItem", "RepeatItem", "SnippetFile", "SnippetItem", "UnreadableItem"]
 
@@ -78,7 +77,7 @@ class SnippetItem(AsrunItem):
         known = context.store.get(run)
         if self.config.stash[MODE] == "update":
             if known is None or not self.is_fresh(context, known):
-                build.make_record(context.project, context.store, self.snippet, run.scale, run.device, _silence)
+                recording.make_record(context.project, context.store, self.snippet, run.scale, run.device, _silence)
             return
         made = snippets.run_snippet(context.project, self.snippet, run.scale, run.device, lambda text: None)
         if self.snippet.plots:

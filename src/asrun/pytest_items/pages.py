@@ -11,7 +11,7 @@ from asrun.checks.reading import list_pages
 from asrun.errors import AsrunError
 from asrun.model import Where
 from asrun.pages.citation import Citation
-from asrun.testing.state import CONTEXT, AsrunItem, read
+from asrun.pytest_items.state import CONTEXT, AsrunItem, read
 
 __all__ = ["CitationItem", "ExamplesItem", "LinkItem", "PageFile"]
 

@@ -8,15 +8,13 @@ import pickle
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from asrun import machine
 from asrun.errors import AsrunError
-from asrun.inside.items import NOTHING, begin, compute, pack, results, understood, visible_gpus
+from asrun.inside.items import NOTHING, begin, compute, pack, results, understood
 
 __all__ = ["on_cluster"]
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 _RETRIES = 3
 """How often an item is computed again whose node or worker is lost."""
@@ -43,25 +41,19 @@ class _Claims:
         self._failed = index if self._failed is None else min(index, self._failed)
 
 
-def on_cluster(
-    function: Callable[[Item], Result], items: Sequence[Item], gpus: float, there: dict[str, Any]
-) -> list[Result]:
-    """Compute items on a Ray cluster, and return their results in order; see `asrun.parallel.pmap`.
+def on_cluster(function: Callable[[Any], Any], items: Sequence[Any], gpus: float, there: dict[str, Any]) -> list[Any]:
+    """Compute items as tasks of the Ray cluster that the run is on; see `asrun.inside.items.Computer`.
 
     Arguments:
         function: Takes an item.
         items: What it is called for.
         gpus: What part of a GPU each item has for itself.
-        there: Where the run is, as `asrun.parallel.ON_CLUSTER` tells it.
-
-    Raises:
-        Exception: what the function raised for the first item for which it raised anything.
-        AsrunError: when an item is lost again and again.
+        there: Where the run is, as `asrun.ray_cluster.task` tells it.
     """
     ray = _ray(there)
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    gpus = gpus if visible_gpus() else 0
+    gpus = gpus if machine.visible_gpus() else 0
     # It lives where the run lives: if that node is lost, so is all this.
     node = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     claims: Any = ray.remote(_Claims).options(num_cpus=0, scheduling_strategy=node).remote()

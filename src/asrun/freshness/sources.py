@@ -1,0 +1,91 @@
+"""Reads the project's own modules: where each one is, what is in its file, and what that defines."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from asrun.freshness.definitions import Module, read_module
+
+__all__ = ["Sources"]
+
+_ASRUN = __name__.partition(".")[0]
+
+
+def _is_asrun(dotted: str) -> bool:
+    """Is it a module of asrun's own?"""
+    # By its name: a run has the asrun that runs it, and on a cluster that is not the copy that came with the project.
+    return dotted.partition(".")[0] == _ASRUN
+
+
+T = TypeVar("T")
+
+
+class Sources:
+    """The project's own modules at one moment: each is looked for, and read, once.
+
+    Who reads a snippet, judges records by it and shows its code shares one of these: they then speak of the same text.
+
+    Arguments:
+        folders: Where they are found, as on `sys.path`.
+        root: The project's folder; files are named relative to it.
+    """
+
+    def __init__(self, folders: Sequence[Path], root: Path):
+        self.folders, self.root = tuple(folders), root
+        self._concluded: dict[Hashable, Any] = {}
+        # Caches of this object, and not of the class: what they hold is true of one moment.
+        self.content = functools.cache(Path.read_bytes)
+        self.find = functools.cache(self._find)
+        self.is_folder = functools.cache(self._is_folder)
+        self.module = functools.cache(self._module)
+        self.package = functools.cache(self._package)
+        self.shown = functools.cache(self._shown)
+
+    def once(self, what: Hashable, conclude: Callable[[], T]) -> T:
+        """Return what somebody concludes from these modules, and remember it for whoever asks again.
+
+        Arguments:
+            what: Names the conclusion.
+            conclude: Draws it.
+        """
+        if what not in self._concluded:
+            self._concluded[what] = conclude()
+        return cast(T, self._concluded[what])
+
+    def _shown(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
+
+    def _module(self, path: Path) -> Module:
+        return read_module(self.content(path), self.shown(path), self._dotted(path), path.name == "__init__.py")
+
+    def _package(self, path: Path) -> Path | None:
+        """Return the `__init__.py` that is imported before a module."""
+        package = path.parent / "__init__.py"
+        if path == package:
+            package = path.parent.parent / "__init__.py"
+        inside = any(package.is_relative_to(folder) for folder in self.folders)
+        return package if inside and package.is_file() else None
+
+    def _is_folder(self, dotted: str) -> bool:
+        """Is it a package without an `__init__.py`?"""
+        return not _is_asrun(dotted) and any(folder.joinpath(*dotted.split(".")).is_dir() for folder in self.folders)
+
+    def _find(self, dotted: str) -> Path | None:
+        if _is_asrun(dotted):
+            return None
+        parts = dotted.split(".")
+        for folder in self.folders:
+            for path in (folder.joinpath(*parts, "__init__.py"), folder.joinpath(*parts).with_suffix(".py")):
+                if path.is_file():
+                    return path
+        return None
+
+    def _dotted(self, path: Path) -> str:
+        for folder in self.folders:
+            if path.is_relative_to(folder):
+                parts = path.relative_to(folder).with_suffix("").parts
+                return ".".join(parts[:-1] if path.name == "__init__.py" else parts)
+        return path.stem

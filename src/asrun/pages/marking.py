@@ -19,7 +19,8 @@ from asrun.text.almost import doubtful_comments, doubtful_fences, lost_options
 from asrun.text.comments import without_long_comments
 from asrun.text.includes import number_lines, read_numbers
 from asrun.text.marks import Marked, mark_lines, places, strip_marks
-from asrun.text.overlooked import CODE, in_scripts, left_over, not_understood
+from asrun.text.markup import read_fragment, written
+from asrun.text.overlooked import in_code, in_scripts, left_over, not_understood
 
 __all__ = ["FencePreprocessor", "IndentedCode", "LastPostprocessor", "LinePreprocessor", "MarkPreprocessor", "Parsed"]
 
@@ -148,7 +149,9 @@ class LastPostprocessor(Postprocessor):
     def finish(self, text: str) -> None:
         """See to it that nothing on the page was lost."""
         page = self.extension.page
-        shown_as_code = {line for code in CODE.finditer(text) for line, _ in places(code[0])}
+        # Mostly every mark was taken off, and then there is nothing to look for.
+        tree = read_fragment(text if any(places(text)) else "")
+        shown_as_code = {line for line, _ in in_code(tree)}
         for line, name in sorted(page.headers.items()):
             if line not in shown_as_code and (line, 0) not in page.understood:
                 page.tell(name, not_understood(name, self.extension.blocks.blocks, vocabulary.names()), line)
@@ -158,13 +161,13 @@ class LastPostprocessor(Postprocessor):
         for cited in page.unfinished:
             problem = AsrunError(f"this {cited.kind} block does not end", remedy="write /// on a line of its own")
             page.fail(cited, problem)
-        scripts = in_scripts(text)
-        for place in left_over(text, page.marked):
+        scripts = in_scripts(tree)
+        for place in left_over(tree, page.marked):
             if place not in scripts or page.marked[place] in ("value", "work"):
                 page.leave(place)
         if not page.problems:
             # What was thrown away with something that is wrong is told when that is mended.
-            self.find_lost(text)
+            self.find_lost(written(tree))
         if self.extension.getConfig("numbers"):
             first_line = self.extension.getConfig("first_line")
             lines = without_long_comments([line.expandtabs(self.md.tab_length) for line in page.lines])

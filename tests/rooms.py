@@ -35,7 +35,10 @@ EDGES = {
     "asrun.testing",
 }
 
-TOP = {"asrun", "asrun.model", "asrun.errors", "asrun.own", "asrun.settings", "asrun.project", "asrun.machine"}
+TOP = {
+    *("asrun", "asrun.model", "asrun.errors", "asrun.own", "asrun.settings", "asrun.options", "asrun.project"),
+    "asrun.machine",
+}
 """The words that all rooms share; they stand in no room."""
 
 ELSEWHERE = {"asrun.parallel": "inside"}

@@ -7,11 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DEVICES", "Condition", "Digests", "Key", "Provenance", "Record", "RunName", "Snippet", "State", "Where"]
-
-
-DEVICES = ("cuda", "mps", "cpu")
-"""The device classes that a run can be of, the preferred one first: NVIDIA's GPUs, Apple's, and none."""
+__all__ = ["Condition", "Digests", "Key", "Provenance", "Record", "RunName", "Snippet", "State", "Where"]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from asrun.executors.protocol import Done, Executor, Job
 from asrun.executors.registry import opened
 from asrun.freshness import conditions
 from asrun.freshness.snippet import choose_scale, find_snippet, survey
-from asrun.model import DEVICES, Record, RunName, Snippet, State
+from asrun.model import Record, RunName, Snippet, State
+from asrun.options import DEVICE_CLASSES
 from asrun.project import Project, find_project
 from asrun.records.store import Store
 from asrun.remote.bundle import check_bundle, pack
@@ -32,7 +33,7 @@ __all__ = ["run"]
 @click.option("--scale", help="Which of the snippet's SCALES; by default the cheapest that it has.")
 @click.option(
     "--device",
-    type=click.Choice(DEVICES),
+    type=click.Choice(DEVICE_CLASSES),
     help="Where to run; by default on an NVIDIA GPU if there is one and the snippet's NEEDS ask for it.",
 )
 @click.option("--rerun", is_flag=True, help="Run even what is fresh.")

@@ -15,7 +15,8 @@ from asrun.commands.console import out
 from asrun.errors import AsrunError
 from asrun.freshness import conditions
 from asrun.freshness.snippet import survey
-from asrun.model import DEVICES, RunName, State, Where
+from asrun.model import RunName, State, Where
+from asrun.options import DEVICE_CLASSES
 from asrun.project import Project, find_project
 from asrun.records import apart
 from asrun.records.store import Store, read_file
@@ -23,7 +24,7 @@ from asrun.values.formats import describe, plural
 
 __all__ = ["trim"]
 
-_DEVICES = "|".join(DEVICES)
+_DEVICES = "|".join(DEVICE_CLASSES)
 _BESIDE = re.compile(rf"(?P<record>[\w-]+-({_DEVICES}))\.[\w-]+\.[0-9a-f]{{8}}\.(?P<kind>svg|npy\.gz)")
 """How the store names a figure, or an array."""
 _RUN = re.compile(rf"(?P<snippet>\w+)-(?P<scale>[\w-]+)-(?P<device>{_DEVICES})")

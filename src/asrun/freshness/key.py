@@ -12,7 +12,6 @@ from typing import Any
 from asrun.freshness.reach import Entry, Observed, PassedBy, Reading, merge, reach
 from asrun.freshness.sources import Sources
 from asrun.model import Digests, Key, Snippet
-from asrun.own import ASSETS
 from asrun.project import Project
 from asrun.records.secrecy import is_secret
 
@@ -166,13 +165,17 @@ SET, NOT_SET = "set", "not set"
 """What stands in the place of a variable's digest: that it had a value, which is nobody's business, or had none."""
 
 
-def given_to_all(device: str) -> dict[str, str]:
+def given_to_all(device: str, style: Path | None = None) -> dict[str, str]:
     """Return the environment variables that every run has, whatever whoever starts it has: they decide nothing.
 
     All runs draw and hash in the same way, and have NVIDIA GPUs only on cuda.
+
+    Arguments:
+        device: The device class of the run.
+        style: Where the house style of figures lies for it; without, this tells names alone.
     """
     given = {
-        "MATPLOTLIBRC": str(ASSETS / "matplotlibrc"),
+        "MATPLOTLIBRC": str(style or ""),
         "MPLBACKEND": "agg",
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",

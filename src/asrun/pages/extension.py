@@ -16,8 +16,8 @@ from markdown import Markdown
 from pymdownx.blocks import BlocksExtension, BlocksProcessor
 
 from asrun.model import Where
+from asrun.pages.blocks import vocabulary
 from asrun.pages.blocks.base import UNREADABLE
-from asrun.pages.blocks.vocabulary import BLOCKS
 from asrun.pages.context import Context
 from asrun.pages.elements import Links
 from asrun.pages.guard import guarded
@@ -81,7 +81,7 @@ class AsrunExtension(BlocksExtension):  # type: ignore[misc]  # pymdownx has no 
         self.blocks = block_mgr
         block_mgr.end = re.compile(END)
         block_mgr.split_header = _with_names(block_mgr.split_header)
-        for block in BLOCKS:
+        for block in vocabulary.BLOCKS:
             block_mgr.register(block, {"extension": self})
         self.math.extendMarkdown(md)
         formulas = Guard(md, self, md.treeprocessors["asrun-math"])

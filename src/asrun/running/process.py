@@ -22,6 +22,7 @@ from asrun.freshness.key import folders, given_to_all
 from asrun.inside.leftovers import KILL, MARK, Started, end
 from asrun.model import RunName, Snippet, Where
 from asrun.project import Project
+from asrun.records.house_style import STYLE
 from asrun.records.terminal import as_line, as_shown
 from asrun.running.follow import Follow, Listener
 from asrun.running.interruption import going_on
@@ -59,9 +60,9 @@ class Limits:
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-def environment(device: str, threads: int | None = None, hash_seed: int = 0) -> dict[str, str]:
+def environment(device: str, style: Path, threads: int | None = None, hash_seed: int = 0) -> dict[str, str]:
     """Return the environment of the child process: the same drawing and hashing everywhere, and GPUs only on cuda."""
-    given = os.environ | given_to_all(device) | {"PYTHONHASHSEED": str(hash_seed)}
+    given = os.environ | given_to_all(device, style) | {"PYTHONHASHSEED": str(hash_seed)}
     return given | dict.fromkeys(_THREADS, str(threads)) if threads else given
 
 
@@ -90,6 +91,7 @@ def start(
         "out": str(out),
     }
     write(out / "request.json", json.dumps(request), run)
+    write(out / "matplotlibrc", STYLE, run)
     try:
         process = subprocess.Popen(
             # Safe path: the project's folder is no place to import from, as it is none for `python snippets/NAME.py`.
@@ -98,7 +100,7 @@ def start(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=project.root,
-            env=environment(run.device, limits.threads, hash_seed) | {MARK: out.name},
+            env=environment(run.device, out / "matplotlibrc", limits.threads, hash_seed) | {MARK: out.name},
             # Ctrl-C is for asrun, who then ends what it has started.
             start_new_session=True,
             creationflags=_OWN_GROUP,
@@ -174,7 +176,7 @@ def _settle(started: Started, report: dict[str, Any] | None, *, told: bool) -> l
         remarks.append(f"it was killed by {_signal(-process.returncode)} after it had returned what is recorded")
     if left:
         names = ", ".join(sorted({name for each in left if (name := as_line(_name(each)))}))
-        remarks.append(f"it left {plural(len(left), 'process')} behind ({names}); that was ended")
+        remarks.append(f"it left {plural(len(left), 'process', 'processes')} behind ({names}); that was ended")
     if goes_on or left:
         end(started)
     return remarks

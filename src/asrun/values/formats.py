@@ -197,10 +197,9 @@ def format_seconds(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def plural(count: int, noun: str) -> str:
-    """Write a count with its noun: `1 run`, `3 runs`."""
-    many = {"quiz": "quizzes", "process": "processes"}.get(noun, f"{noun}s")
-    return f"{count} {noun if count == 1 else many}"
+def plural(count: int, noun: str, many: str = "") -> str:
+    """Write a count with its noun: `1 run`, `3 runs`; `many` is for nouns that take no plain s."""
+    return f"{count} {noun if count == 1 else many or noun + 's'}"
 
 
 def describe(value: Any) -> str:

@@ -56,18 +56,27 @@ class Project:
     """A folder with a mkdocs.yml, and where its parts are."""
 
     root: Path
+    """The folder that mkdocs.yml is in."""
     settings: Path
     """Its mkdocs.yml."""
     docs: Path
+    """The pages."""
     slides: Path
+    """The decks."""
     snippets: Path
+    """The snippets; their records lie within."""
     references: Path
+    """The bibliography, and published numbers."""
     sources: tuple[Path, ...]
+    """Folders whose modules are the project's own."""
     site: Path
+    """Where a build puts the site."""
     data_variables: tuple[str, ...]
     harmless_variables: tuple[str, ...]
     scales: tuple[str, ...]
+    """Which record a page shows when there are several: of these scales, the first that has one."""
     devices: tuple[str, ...]
+    """The same of device classes."""
     minutes: float
     markdown: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The Markdown extensions that mkdocs.yml names, with their options."""
@@ -86,6 +95,7 @@ class Project:
 
     @property
     def records(self) -> Path:
+        """The folder of all records."""
         return self.snippets / "records"
 
     @property
@@ -99,7 +109,11 @@ class Project:
         return self.root / ".asrun"
 
     def relative(self, path: Path | str) -> str:
-        """Return a path as messages and records name it: relative to the project, with forward slashes."""
+        """Return a path as messages and records name it: relative to the project, with forward slashes.
+
+        Arguments:
+            path: Any; one outside of the project stays as it is.
+        """
         path = Path(path)
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
 
@@ -107,8 +121,19 @@ class Project:
 def find_project(start: Path | None = None) -> Project:
     """Find the project that a folder belongs to: the nearest parent with a mkdocs.yml.
 
+    Arguments:
+        start: The folder; by default the working folder.
+
+    Returns:
+        The project, as its mkdocs.yml is now.
+
     Raises:
         AsrunError: when there is none, or it cannot be read.
+
+    Examples:
+        >>> project = find_project()
+        >>> project.relative(project.records)
+        'snippets/records'
     """
     start = (start or Path.cwd()).resolve()
     for folder in (start, *start.parents):

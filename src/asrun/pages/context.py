@@ -31,6 +31,16 @@ class Context:
         allow_stale: Show stale records (pages mark them) where they are an error otherwise.
         store: The project's records, where somebody has read them already.
         read: Its modules, likewise.
+
+    Raises:
+        AsrunError: when its bibliography or its modules cannot be read.
+
+    Examples:
+        >>> context = Context(find_project())
+        >>> context.evaluate("coin.tosses / 3").result.number()
+        4115.0
+        >>> context.best("coin").question
+        'How often does a coin show heads?'
     """
 
     def __init__(
@@ -75,7 +85,11 @@ class Context:
         ]
 
     def condition(self, record: Record) -> Condition:
-        """Return whether a record is fresh, and its figures too."""
+        """Return whether a record is fresh, and its figures too.
+
+        Arguments:
+            record: One of the project's.
+        """
         if record.run not in self._conditions:
             self._conditions[record.run] = self._judge(record)
         return self._conditions[record.run]
@@ -95,6 +109,10 @@ class Context:
 
     def best(self, name: str, scale: str | None = None) -> Record:
         """Return the record that pages show for a snippet.
+
+        Arguments:
+            name: The snippet's.
+            scale: The only one that is wanted; by default the first that the project prefers and that has a record.
 
         Raises:
             AsrunError: when there is no such snippet or no record, or the record is stale and that is not allowed.
@@ -206,4 +224,15 @@ class Context:
     def evaluate(
         self, text: str, scale: str | None = None, *, names: Mapping[str, Measure] | None = None
     ) -> Evaluation:
+        """Evaluate an expression of the language of values and claims.
+
+        Arguments:
+            text: The expression, as it stands between two braces of a page, or in a claim.
+            scale: Read records of this scale only; by default each snippet's preferred one.
+            names: Names that stand for values here, before any snippet.
+
+        Raises:
+            AsrunError: for what is not in the language, a name that nothing has, a comparison that cannot be decided,
+                or a record that is not fresh.
+        """
         return evaluate(text, self, scale, names=names)

@@ -84,7 +84,7 @@ def bring_up_to_date(
         AsrunError: when a run fails; before anything is run, when something cannot be read: a build fails then.
     """
     surveyed = survey(project)
-    found = conditions.conditions(project, store, read=read)
+    found = conditions.judge_records(project, store, read=read)
     broken = [name for name, condition in found.items() if condition.state is State.BROKEN]
     unread = [_why_broken(store, name, found[name]) for name in broken if name.snippet in surveyed.found]
     if run and (problems := [*surveyed.broken.values(), *unread]):

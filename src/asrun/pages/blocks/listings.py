@@ -9,7 +9,7 @@ from itertools import groupby
 import numpy as np
 
 from asrun.freshness import snippet as snippets
-from asrun.freshness.conditions import conditions
+from asrun.freshness.conditions import judge_records
 from asrun.model import RunName, State
 from asrun.pages.blocks.base import AsrunBlock
 from asrun.pages.elements import REFERENCES_PAGE, bibliography, element, provenance, published_anchor, record_anchor
@@ -166,7 +166,7 @@ class RecordsBlock(AsrunBlock):
     def begin(self, made: etree.Element) -> None:
         context = self.page.context
         made.set("class", "asrun-records")
-        for run, condition in conditions(context.project, context.store, drawn=True, read=context.sources).items():
+        for run, condition in judge_records(context.project, context.store, drawn=True, read=context.sources).items():
             heading = element("h2", element("code", run.snippet), f" {run.scale}, {run.device}", id=record_anchor(run))
             made.append(heading)
             if condition.state in (State.UNUSED, State.BROKEN):

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[1]
-SRC = ROOT / "src"
-
-EDGES = {
-    "asrun.mkdocs_plugin",
-    "asrun.cli",
-    "asrun.commands",
-    "asrun.pytest_plugin",
-    "asrun.pytest_items",
-    "asrun.testing",
-}
-
-TOP = {"asrun", "asrun.model", "asrun.errors", "asrun.own", "asrun.settings", "asrun.project"}
-"""The words that all rooms share; they stand in no room."""
+from tests.rooms import (
+    EDGES,
+    ELSEWHERE,
+    ROOT,
+    SRC,
+    TOP,
+    Import,
+    drawn,
+    imports_in,
+    imports_of,
+    needed,
+    reaches,
+    room_of,
+    survey,
+    within,
+)
 
 MAY_IMPORT = {
     "text": set(),
@@ -44,69 +44,6 @@ MAY_IMPORT = {
 SNIPPETS_MAY = {"dropoutlab", "keras", "numpy", "torch", "matplotlib", "sklearn", "scipy"} | sys.stdlib_module_names
 
 
-@dataclass(frozen=True)
-class Import:
-    """One imported module, as an absolute name."""
-
-    by: str
-    name: str
-    line: int
-    lazy: bool
-    """Inside a function: it costs nothing until somebody calls it."""
-
-    @property
-    def package(self) -> str:
-        return self.name.partition(".")[0]
-
-    def __str__(self) -> str:
-        return f"{self.by}:{self.line} imports {self.name}" + (" (in a function)" if self.lazy else "")
-
-
-def imports_of(source: str, module: str, *, is_package: bool = False) -> list[Import]:
-    """All imports in a module's source. `from a import b` counts as a.b, which may be a module."""
-    found = []
-
-    def visit(node: ast.AST, lazy: bool) -> None:
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.Import):
-                found.extend(Import(module, alias.name, child.lineno, lazy) for alias in child.names)
-            elif isinstance(child, ast.ImportFrom):
-                base = child.module or ""
-                if child.level:
-                    parts = module.split(".")
-                    parents = parts[: len(parts) - child.level + is_package]
-                    base = ".".join([*parents, *([child.module] if child.module else [])])
-                found.extend(Import(module, f"{base}.{alias.name}", child.lineno, lazy) for alias in child.names)
-            elif isinstance(child, ast.Call) and (name := _imported_by_call(child)):
-                found.append(Import(module, name, child.lineno, lazy))
-            visit(child, lazy or isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)))
-
-    visit(ast.parse(source), False)
-    return found
-
-
-def _imported_by_call(call: ast.Call) -> str | None:
-    """The module that `__import__("x")` or `importlib.import_module("x")` names, if that is what a call is."""
-    match call:
-        case ast.Call(
-            func=ast.Name(id="__import__" | "import_module") | ast.Attribute(attr="import_module"),
-            args=[ast.Constant(value=str(name)), *_],
-        ):
-            return name
-    return None
-
-
-def imports_in(folder: Path, package: str | None) -> list[Import]:
-    """All imports of the Python files under a folder; files outside a package go by their path."""
-    found = []
-    for path in sorted(folder.rglob("*.py")):
-        inside = path.relative_to(folder).with_suffix("")
-        parts = [part for part in inside.parts if part != "__init__"]
-        name = ".".join([package, *parts]) if package else path.relative_to(ROOT).as_posix()
-        found += imports_of(path.read_text("utf-8"), name, is_package=path.name == "__init__.py")
-    return found
-
-
 @pytest.fixture(scope="module")
 def asrun():
     return imports_in(SRC / "asrun", "asrun")
@@ -120,11 +57,6 @@ def dropoutlab():
 def none(imports):
     wrong = [str(each) for each in imports]
     assert not wrong, "\n".join(wrong)
-
-
-def reaches(each: Import, modules: set[str]) -> bool:
-    """Whether an import names one of these modules, or something in one of them."""
-    return any(each.name == module or each.name.startswith(f"{module}.") for module in modules)
 
 
 # The reader of imports itself
@@ -185,23 +117,8 @@ def test_snippets_import_the_laboratory_and_a_few_libraries():
 # Within asrun
 
 
-def room_of(module):
-    """The room that a module, or a name in one, stands in; none for the top and the edges."""
-    if reaches_any(module, EDGES):
-        return "edge"
-    # Snippets import it, and its name is a promise to them.
-    if reaches_any(module, {"asrun.parallel"}):
-        return "inside"
-    second = module.split(".")[1] if "." in module else ""
-    return second if second in MAY_IMPORT else "top"
-
-
-def reaches_any(module, modules):
-    return any(module == each or module.startswith(f"{each}.") for each in modules)
-
-
 def test_rooms_reach_only_into_those_below_them(asrun):
-    own = [each for each in asrun if each.package == "asrun" and room_of(each.by) != "edge"]
+    own = [each for each in asrun if each.package == "asrun" and room_of(each.by) != "edges"]
     none(
         each
         for each in own
@@ -213,9 +130,24 @@ def test_the_arrows_between_rooms_make_no_circle():
     graphlib.TopologicalSorter(MAY_IMPORT).prepare()
 
 
+def test_an_arrow_that_may_be_there_is_there():
+    rooms = survey()
+    assert {name: rooms[name].reaches - {"top"} for name in MAY_IMPORT} == MAY_IMPORT
+
+
+def test_the_architecture_page_lists_the_rooms_and_their_arrows():
+    page = (ROOT / "docs" / "about" / "architecture.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)/` \| .* \| (.*) \|$", page, re.MULTILINE)
+    assert {room: {name for name in reached.split(", ") if name != "–"} for room, reached in rows} == MAY_IMPORT
+
+
+def test_the_picture_has_the_arrows_that_the_code_has():
+    assert drawn() == needed(survey()), "draw it anew: python -m tests.rooms --draw"
+
+
 def test_each_module_stands_in_a_room_that_says_what_belongs_there():
     modules = {"asrun." + path.stem for path in (SRC / "asrun").glob("*.py")} - {"asrun.__init__"}
-    assert modules <= TOP | EDGES | {"asrun.parallel"}
+    assert modules <= TOP | EDGES | set(ELSEWHERE)
     for room in MAY_IMPORT:
         told = ast.get_docstring(ast.parse((SRC / "asrun" / room / "__init__.py").read_text("utf-8")))
         assert told and told.count(".") >= 2, room
@@ -237,10 +169,6 @@ def test_nobody_imports_the_edges(asrun):
         if reaches(each, EDGES)
         and not any(within(each.by, those) and reaches(each, those | to) for those, to in HALVES)
     )
-
-
-def within(module, packages):
-    return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
 def test_the_middle_imports_nothing_but_itself(asrun):

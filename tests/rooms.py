@@ -217,7 +217,7 @@ def draw(rooms: Mapping[str, Room]) -> str:
         'node [shape=box style=rounded margin="0.14,0.07" fontname="DejaVu Sans" fontsize=11]; edge [arrowsize=0.6]'
     ]
     for name in sorted(names):
-        words = textwrap.wrap(re.split(r"[:,.]", rooms[name].told)[0], 30)
+        words = _evenly(re.split(r"[:,.]", rooms[name].told)[0])
         label = json.dumps("\n".join([name, *words]), ensure_ascii=False)
         dot.append(f"{name} [label={label}]")
     dot += [f"{one} -> {other}" for one, other in sorted(needed(rooms))]
@@ -228,6 +228,14 @@ def draw(rooms: Mapping[str, Room]) -> str:
     except FileNotFoundError:
         sys.exit("the picture is drawn by Graphviz: install it (apt install graphviz, brew install graphviz)")
     return _dressed(done.stdout)
+
+
+def _evenly(text: str, width: int = 30) -> list[str]:
+    """Break a text into as few lines as fit, and those as even as can be."""
+    lines = textwrap.wrap(text, width)
+    while len(narrower := textwrap.wrap(text, width - 1)) == len(lines):
+        lines, width = narrower, width - 1
+    return lines
 
 
 def _dressed(svg: str) -> str:

@@ -1,4 +1,5 @@
-# Thin: each target calls one command in .venv, which is made anew when pyproject.toml changes.
+# Thin: each target calls one command in .venv, which is made anew when pyproject.toml changes. Without make, as on
+# Windows: the commands of README.md, section Systems.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,6 +26,8 @@ check: .venv/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --platform darwin
+	$(BIN)/mypy --platform win32
 
 mutate: .venv/site.stamp
 	$(BIN)/asrun mutate

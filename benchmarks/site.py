@@ -31,8 +31,9 @@ from pathlib import Path
 
 import numpy as np
 
-from asrun.freshness import conditions, definitions, reach
-from asrun.freshness.key import code, plot_code
+from asrun.freshness import conditions, definitions, key
+from asrun.freshness.key import code, plot_code, sources
+from asrun.freshness.reach import Entry
 from asrun.freshness.snippet import list_snippets
 from asrun.model import Figure, Provenance, Record, RunName, State
 from asrun.project import Project, find_project
@@ -159,8 +160,8 @@ def recorded(folder: Path, count: int, settings: str) -> Project:
                 values=values,
                 output="done",
                 figures={"figure": Figure("figure", drawing(n), f"The share number {n}.")},
-                code=code(project, snippet.path, "run"),
-                files={data: reach.file_digest(project.root / data)},
+                code=code(Entry(snippet.path, "run"), sources(project)),
+                files={data: key.file_digest(project.root / data)},
                 plot_code=plot_code(project, snippet),
                 plot_files={},
                 provenance=Provenance(
@@ -292,9 +293,9 @@ def conditions_anew(project: Project) -> float:
     """Return the seconds that it takes to compare every record, with nothing read before."""
     definitions.parse.cache_clear()
     definitions.read_module.cache_clear()
-    reach._file_digest.cache_clear()
+    key._file_digest.cache_clear()
     start = time.perf_counter()
-    found = conditions.conditions(project, Store(project), drawn=True)
+    found = conditions.judge_records(project, Store(project), drawn=True)
     seconds = time.perf_counter() - start
     assert {condition.state for condition in found.values()} == {State.FRESH}, found
     return seconds

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from asrun import __version__
-from asrun.commands.console import err
+from asrun.commands.console import err, spell_out
 from asrun.errors import AsrunError, Exit, did_you_mean, visible
 
 __all__ = ["main"]
@@ -36,6 +36,10 @@ COMMANDS = {
 
 class _Group(click.Group):
     """Prints the errors that an author can cause as sentences, and documents the exit codes."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        spell_out()
+        return super().main(*arguments, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -30,8 +30,9 @@ from asrun.model import Where
 from asrun.own import ASSETS
 from asrun.pages.citation import Citation, note_front_matter
 from asrun.pages.context import Context
-from asrun.pages.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, made_of, pdf_names
+from asrun.pages.elements import RECORDS_PAGE, REFERENCES_PAGE, download_link, pdf_names
 from asrun.pages.extension import AsrunExtension
+from asrun.pages.foot import made_of
 from asrun.pages.markdown import ALWAYS
 from asrun.project import OPTIONS, read_project
 from asrun.publishing import imprint, place

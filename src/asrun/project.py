@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,81 +9,88 @@ from typing import Any
 
 from asrun.errors import AsrunError, did_you_mean
 from asrun.model import Where
-from asrun.settings import NAMES, Code, find_settings, read_settings, without_code
+from asrun.options import (
+    DEVICE_CLASSES,
+    DEVICES,
+    FOLDER,
+    FOLDERS,
+    LINES,
+    NAMES,
+    NUMBER,
+    PATTERNS,
+    SOME_NAMES,
+    TEXTS,
+    declared,
+    folder_named,
+    option,
+)
+from asrun.settings import FILES, Code, find_settings, read_settings, without_code
 
 __all__ = ["OPTIONS", "Project", "find_project", "named", "project_around", "read_project"]
 
-OPTIONS: dict[str, Any] = {
-    "snippets": "snippets",
-    "slides": "slides",
-    "references": "docs/references",
-    "sources": ["src"],
-    "data_variables": [],
-    "harmless_variables": [],
-    "scales": ["full", "quick"],
-    "devices": ["cuda", "cpu"],
-    "minutes": 20,
-    "output_lines": 1000,
-    "array_mb": 0.5,
-    "record_mb": 16,
-    "macros": {},
-    "sourced_numbers": [],
-    "number_settings": {},
-}
-r"""The options of the `asrun` plugin in mkdocs.yml, with their defaults:
 
-- `snippets`, `slides`, `references`: folders, relative to mkdocs.yml. Records live in `<snippets>/records`.
-- `sources`: folders whose modules are the project's own: their code decides whether a record is fresh.
-- `data_variables`: environment variables that name data folders. Files there are recorded as `$VARIABLE/path`, so that
-  a record says the same on every machine.
-- `harmless_variables`: environment variables that the project's code reads and that decide no result. Any other makes
-  a record stale when it changes.
-- `scales`, `devices`: which record a page shows when there are several: the first that exists.
-- `macros`: commands for formulas beside LaTeX's own and the house's: `{keep: '\mathrm{keep}'}` makes `\keep`.
-- `sourced_numbers`: pages, decks, other files, and folders, in whose prose a number that looks measured needs a source.
-- `number_settings`: regular expressions of what needs none there, each with the reason: `{'drop \d\.\d': a setting}`.
-- `minutes`: how long a run may take when its snippet's NEEDS does not say.
-- `output_lines`: how many lines of what a run prints are recorded: of more, the first and the last.
-- `array_mb`: an array of more megabytes stands in a compressed file beside its record.
-- `record_mb`: a record of more megabytes, all its files together, is refused.
-"""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Project:
     """A folder with a mkdocs.yml, and where its parts are."""
 
     root: Path
+    """The folder that mkdocs.yml is in."""
     settings: Path
     """Its mkdocs.yml."""
     docs: Path
-    slides: Path
-    snippets: Path
-    references: Path
-    sources: tuple[Path, ...]
+    """The pages."""
     site: Path
-    data_variables: tuple[str, ...]
-    harmless_variables: tuple[str, ...]
-    scales: tuple[str, ...]
-    devices: tuple[str, ...]
-    minutes: float
+    """Where a build puts the site."""
+
+    # The options of the `asrun` plugin
+
+    snippets: Path = field(metadata=option("snippets", FOLDER))
+    """The folder of snippets. Records live in `<snippets>/records`."""
+    slides: Path = field(metadata=option("slides", FOLDER))
+    """The folder of decks."""
+    references: Path = field(metadata=option("docs/references", FOLDER))
+    """The folder of `references.bib` and of published numbers."""
+    sources: tuple[Path, ...] = field(metadata=option(["src"], FOLDERS))
+    """Folders whose modules are the project's own: their code decides whether a record is fresh."""
+    data_variables: tuple[str, ...] = field(metadata=option([], NAMES))
+    """Environment variables that name data folders. Files there are recorded as `$VARIABLE/path`, so that a record says
+    the same on every machine."""
+    harmless_variables: tuple[str, ...] = field(metadata=option([], NAMES))
+    """Environment variables that the project's code reads and that decide no result. Any other makes a record stale
+    when it changes."""
+    scales: tuple[str, ...] = field(metadata=option(["full", "quick"], SOME_NAMES))
+    """Which record a page shows when there are several: the first that exists."""
+    devices: tuple[str, ...] = field(metadata=option(list(DEVICE_CLASSES), DEVICES))
+    """The same, for device classes."""
+    minutes: float = field(metadata=option(20, NUMBER))
+    """How long a run may take when its snippet's `NEEDS` does not say."""
+    output_lines: int = field(metadata=option(1000, LINES))
+    """How many lines of what a run prints are recorded: of more, the first and the last."""
+    array_mb: float = field(metadata=option(0.5, NUMBER))
+    """An array of more megabytes stands in a compressed file beside its record."""
+    record_mb: float = field(metadata=option(16, NUMBER))
+    """A record of more megabytes, all its files together, is refused."""
+    macros: dict[str, str] = field(metadata=option({}, TEXTS))
+    r"""Commands for formulas beside LaTeX's own and the house's: `{keep: '\mathrm{keep}'}` makes `\keep`."""
+    sourced_numbers: tuple[str, ...] = field(metadata=option([], NAMES))
+    """Pages, decks, other files, and folders, in whose prose a number that looks measured needs a source."""
+    number_settings: dict[str, str] = field(metadata=option({}, PATTERNS))
+    r"""Regular expressions of what needs no source there, each with the reason: `{'drop \d\.\d': a setting}`."""
+
+    # What else mkdocs.yml says
+
     markdown: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The Markdown extensions that mkdocs.yml names, with their options."""
-    macros: dict[str, str] = field(default_factory=dict)
-    sourced_numbers: tuple[str, ...] = ()
-    number_settings: dict[str, str] = field(default_factory=dict)
     pages: tuple[str, ...] = ()
     """The pages that the navigation names, in its order: `lessons/07.md`."""
     uses_asrun: bool = True
     """Whether mkdocs.yml lists the plugin: any other project is left alone."""
-    output_lines: int = OPTIONS["output_lines"]
-    array_mb: float = OPTIONS["array_mb"]
-    record_mb: float = OPTIONS["record_mb"]
     read: tuple[Path, ...] = ()
     """The files that say all this: mkdocs.yml, and what it inherits from."""
 
     @property
     def records(self) -> Path:
+        """The folder of all records."""
         return self.snippets / "records"
 
     @property
@@ -99,16 +104,35 @@ class Project:
         return self.root / ".asrun"
 
     def relative(self, path: Path | str) -> str:
-        """Return a path as messages and records name it: relative to the project, with forward slashes."""
+        """Return a path as messages and records name it: relative to the project, with forward slashes.
+
+        Arguments:
+            path: Any; one outside of the project stays as it is.
+        """
         path = Path(path)
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
+
+
+OPTIONS = declared(Project)
+"""The options of the `asrun` plugin in mkdocs.yml, by name."""
 
 
 def find_project(start: Path | None = None) -> Project:
     """Find the project that a folder belongs to: the nearest parent with a mkdocs.yml.
 
+    Arguments:
+        start: The folder; by default the working folder.
+
+    Returns:
+        The project, as its mkdocs.yml is now.
+
     Raises:
         AsrunError: when there is none, or it cannot be read.
+
+    Examples:
+        >>> project = find_project()
+        >>> project.relative(project.records)
+        'snippets/records'
     """
     start = (start or Path.cwd()).resolve()
     for folder in (start, *start.parents):
@@ -121,7 +145,7 @@ def find_project(start: Path | None = None) -> Project:
 
 def read_project(root: Path) -> Project:
     """Read the project of a folder that has a mkdocs.yml, or of a file that MkDocs is to read in its place."""
-    file = root if root.is_file() else find_settings(root) or root / NAMES[0]
+    file = root if root.is_file() else find_settings(root) or root / FILES[0]
     read: list[Path] = []
     return _project(file, read_settings(file, read=read), tuple(read))
 
@@ -134,48 +158,28 @@ def project_around(start: Path | None = None) -> Project:
     start = (start or Path.cwd()).resolve()
     if any(find_settings(folder) for folder in (start, *start.parents)):
         return find_project(start)
-    return _project(start / NAMES[0], {"plugins": ["asrun"]})
+    return _project(start / FILES[0], {"plugins": ["asrun"]})
 
 
 def _project(file: Path, settings: dict[str, Any], read: tuple[Path, ...] = ()) -> Project:
     root, where = file.parent, Where(file.name)
     given = _given(settings.get("plugins"), where)
     enabled = given is not None and given.pop("enabled", True) is not False
-    options = dict(OPTIONS) | (given or {})
-    if unknown := [name for name in options if name not in OPTIONS]:
+    given = given or {}
+    if unknown := [name for name in given if name not in OPTIONS]:
         near = did_you_mean(str(unknown[0]), OPTIONS, otherwise="")
         raise AsrunError(
             f"the asrun plugin has no option {', '.join(sorted(map(str, unknown)))}",
             where=where,
             remedy=(f"{near} " if near else "") + f"options are: {', '.join(OPTIONS)}",
         )
-    _check_options(options, where)
-
-    def folder(name: str) -> Path:
-        # The same for every spelling: pages are told from other files by the folder that they are in.
-        return Path(os.path.abspath(root / name))
-
     project = Project(
         root=root,
         settings=file,
-        docs=folder(_folder_name(settings, "docs_dir", "docs", where)),
-        slides=folder(options["slides"]),
-        snippets=folder(options["snippets"]),
-        references=folder(options["references"]),
-        sources=tuple(map(folder, options["sources"])),
-        site=folder(_folder_name(settings, "site_dir", "site", where)),
-        data_variables=tuple(options["data_variables"]),
-        harmless_variables=tuple(options["harmless_variables"]),
-        scales=tuple(options["scales"]),
-        devices=tuple(options["devices"]),
-        minutes=float(options["minutes"]),
-        output_lines=max(2, int(options["output_lines"])),
-        array_mb=float(options["array_mb"]),
-        record_mb=float(options["record_mb"]),
+        docs=folder_named(_folder_name(settings, "docs_dir", "docs", where), root),
+        site=folder_named(_folder_name(settings, "site_dir", "site", where), root),
+        **{name: option.value(name, given, root, where) for name, option in OPTIONS.items()},
         markdown=_markdown_extensions(settings.get("markdown_extensions"), where),
-        macros=options["macros"],
-        sourced_numbers=tuple(options["sourced_numbers"]),
-        number_settings=options["number_settings"],
         pages=tuple(_navigated(settings.get("nav"))),
         uses_asrun=enabled,
         read=read,
@@ -285,45 +289,3 @@ def _markdown_extensions(listed: Any, where: Where) -> dict[str, dict[str, Any]]
         if kept or name not in found:
             found[name] = kept
     return found
-
-
-def _check_options(options: dict[str, Any], where: Where) -> None:
-    """Refuse options of the wrong kind: each is of the kind of its default."""
-    for name, default in OPTIONS.items():
-        value = options[name]
-        if isinstance(default, list):
-            right = isinstance(value, list) and all(isinstance(each, str) for each in value)
-            wanted = "a list of names"
-        elif isinstance(default, dict):
-            right = isinstance(value, dict) and all(isinstance(part, str) for pair in value.items() for part in pair)
-            wanted = "texts by name"
-        elif isinstance(default, str):
-            right, wanted = isinstance(value, str), "the name of a folder"
-        else:
-            right = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
-            wanted = "a number above 0"
-        if right and isinstance(default, str) and (not value or "\0" in value):
-            right = False
-        if right and name in ("scales", "devices") and not value:
-            right, wanted = False, "a list of at least one name"
-        if not right:
-            raise AsrunError(
-                f"the option {name} of the asrun plugin must be {wanted}, and is {value!r:.200}",
-                where=where,
-                remedy=f"its default is {default!r}",
-            )
-    for pattern in options["number_settings"]:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise AsrunError(
-                f"number_settings of the asrun plugin has {pattern!r}, which is no regular expression: {error}",
-                where=where,
-                remedy="quote it with single quotes, and escape what stands for itself: 'drop \\d\\.\\d'",
-            ) from error
-    if unknown := set(options["devices"]) - set(OPTIONS["devices"]):
-        raise AsrunError(
-            f"there is no device class {', '.join(sorted(unknown))}",
-            where=where,
-            remedy=f"devices are: {', '.join(OPTIONS['devices'])}",
-        )

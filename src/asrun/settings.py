@@ -22,7 +22,7 @@ from asrun.model import Where
 
 __all__ = ["Code", "Relative", "find_settings", "read_settings", "without_code"]
 
-NAMES = ("mkdocs.yml", "mkdocs.yaml")
+FILES = ("mkdocs.yml", "mkdocs.yaml")
 """What the file may be called: MkDocs takes the first that there is."""
 
 MOST = 100_000
@@ -57,7 +57,7 @@ class Relative:
 
 def find_settings(folder: Path) -> Path | None:
     """Return a folder's mkdocs.yml, or mkdocs.yaml; None when it has neither."""
-    return next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    return next((folder / name for name in FILES if (folder / name).is_file()), None)
 
 
 def read_settings(file: Path, *, read: list[Path] | None = None, codes: list[Code] | None = None) -> dict[str, Any]:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import itertools
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
 import pytest
 
+from asrun.errors import AsrunError
 from asrun.mkdocs_plugin import AsrunPlugin
-from asrun.project import OPTIONS, find_project
+from asrun.model import Where
+from asrun.options import NUMBER, declared, option
+from asrun.project import OPTIONS, Project, find_project
 from asrun.testing import MKDOCS, raised
 
 
@@ -19,7 +30,7 @@ def test_a_project_has_everything_in_its_usual_place(tiny_project):
     assert (project.docs, project.slides, project.snippets) == (root / "docs", root / "slides", root / "snippets")
     assert (project.records, project.site, project.cache) == (root / "snippets/records", root / "site", root / ".asrun")
     assert (project.references, project.sources) == (root / "docs/references", (root / "src",))
-    assert (project.scales, project.devices, project.minutes) == (("full", "quick"), ("cuda", "cpu"), 20.0)
+    assert (project.scales, project.devices, project.minutes) == (("full", "quick"), ("cuda", "mps", "cpu"), 20.0)
 
 
 @pytest.mark.parametrize(
@@ -128,3 +139,43 @@ def test_paths_are_told_relative_to_the_project(tiny_project):
 
 def test_mkdocs_takes_every_option_there_is():
     assert dict(AsrunPlugin.config_scheme).keys() == OPTIONS.keys()
+
+
+def documented() -> dict[str, str]:
+    """What the fields of a project say of themselves, in one line each."""
+    (project,) = (
+        node
+        for node in ast.parse(Path(inspect.getfile(Project)).read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name == "Project"
+    )
+    return {
+        field.target.id: " ".join(said.value.value.split())
+        for field, said in itertools.pairwise(project.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(said, ast.Expr)
+    }
+
+
+def test_the_page_on_writing_lists_every_option_with_its_default_and_what_it_says_of_itself():
+    said = documented()
+    rows = [f"| `{name}` | `{json.dumps(option.default)}` | {said[name]} |" for name, option in OPTIONS.items()]
+    page = (Path(__file__).parents[2] / "docs" / "about" / "writing.md").read_text("utf-8")
+    _, _, section = page.partition("\n## Options\n")
+    assert re.findall(r"^\| `.*$", section.partition("\n## ")[0], re.MULTILINE) == rows, "\n".join(rows)
+
+
+def test_an_option_that_is_declared_is_one_everywhere(tmp_path):
+    """A new option is a field of Project, and nothing else."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Other:
+        seconds: float = field(metadata=option(3, NUMBER))
+        name: str = "not an option"
+
+    (name, declaration), *others = declared(Other).items()
+    where = Where("mkdocs.yml")
+    assert name == "seconds" and not others
+    assert declaration.value(name, {}, tmp_path, where) == 3.0
+    assert declaration.value(name, {"seconds": 5}, tmp_path, where) == 5.0
+    told = "the option seconds of the asrun plugin must be a number above 0, and is 'x'"
+    with pytest.raises(AsrunError, match=told):
+        declaration.value(name, {"seconds": "x"}, tmp_path, where)

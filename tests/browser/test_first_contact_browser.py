@@ -192,6 +192,18 @@ def test_a_figure_is_as_dark_as_its_page(sites, visit, theme, scheme):
     assert painted == "transparent" or abs(luminance(as_rgb(painted)) - luminance(ground)) < 0.02, (painted, ground)
 
 
+@pytest.mark.parametrize("theme", THEMES | DARK)
+def test_a_figure_is_printed_as_dark_as_its_page(sites, visit, theme):
+    """Material prints its dark pages light."""
+    reader = visit(color_scheme="dark")
+    reader.read((sites[theme] / "index.html").as_uri())
+    reader.page.emulate_media(media="print")
+    word = reader.page.locator(".asrun-drawing svg text").first
+    colour = word.evaluate("(word) => getComputedStyle(word).fill")
+    around = reader.page.evaluate("getComputedStyle(document.body).color")
+    assert (luminance(colour) > 0.3) == (luminance(around) > 0.3) == (theme == "mkdocs, dark")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_deck_is_as_dark_as_its_reader_likes_and_its_figures_too(sites, visit, scheme):
     reader = visit(color_scheme=scheme)

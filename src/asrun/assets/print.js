@@ -85,7 +85,7 @@
 
   const handout = () => {
     const title = CSS.escape(document.title);
-    document.head.append(make("style", "", `@page { @bottom-left { content: "${title}"; font: 9pt "Asrun Sans"; color: #565f6d; } }`));
+    document.head.append(make("style", "", `@page { @bottom-left { content: "${title}"; } }`));
     const { width } = Reveal.getConfig();
     document.documentElement.style.setProperty("--handout-width", `${width}px`);
     document.documentElement.style.setProperty("--handout-zoom", String(PAPER / width));

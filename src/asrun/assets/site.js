@@ -27,7 +27,7 @@ for (const code of document.querySelectorAll(".jupyter-wrapper .highlight-ipynb,
 new MutationObserver(nameLandmarks).observe(document.body, { childList: true, subtree: true });
 
 // Questions and exercises bring their own style and script, to the pages that have any.
-if (document.querySelector(".asrun-quiz, .asrun-exercise")) {
+if (document.querySelector(".asrun-asking")) {
   const beside = (name) => new URL(name, document.currentScript.src).href;
   const style = document.createElement("link");
   Object.assign(style, { rel: "stylesheet", href: beside("quiz.css") });

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from html import unescape
 from typing import Any
 
-from asrun.text.deck_source import parse_attributes
+from asrun.text.markup import Node, attribute, read_page, select
 from asrun.values.formats import plural
 
 __all__ = ["SHIM", "hosts_asked", "keep_inside", "who_is_asked"]
@@ -39,22 +38,19 @@ _LOADING = {
     "video": ("src", "poster"),
 }
 """Elements that load something as soon as they are there, and the attributes that say what."""
-_LOADED = re.compile(r"\b(?:stylesheet|icon|manifest|prefetch|preconnect|dns-prefetch|(?:module)?preload)\b")
+_LOADED = re.compile(
+    r"\b(?:stylesheet|icon|manifest|prefetch|preconnect|dns-prefetch|(?:module)?preload)\b", re.IGNORECASE
+)
 """What a `link` may name that is loaded; all else is only said to be somewhere."""
 
-_UNREAD = re.compile(r"<!--(?:[^-]|-(?!->))*-->|(<script\b[^>]*>)[^<]*(?:<(?!/script)[^<]*)*")
-_TAG = re.compile(rf"<(?P<name>{'|'.join(_LOADING)})\b(?P<rest>(?:\"[^\"]*\"|'[^']*'|[^>\"'])*)>")
-_STYLE = re.compile(r"""<style\b[^>]*>.*?</style\s*>|\sstyle=(?:"[^"]*"|'[^']*')""", re.DOTALL)
 _HOST = r"(?:https?:)?//(?P<host>[^\s/?#\"'<>()\\]+)"
-_STYLED = re.compile(rf"""(?:url\(|@import\b)\s*(?:["']|&quot;|&#39;|&#x27;)?\s*{_HOST}""")
-_ADDRESS = re.compile(rf"\s*{_HOST}")
-_ONE_OF_MANY = re.compile(r"\s*,\s+|\s*,(?=(?:https?:)?//)")
+_STYLED = re.compile(rf"""(?:url\(|@import\b)\s*["']?\s*{_HOST}""", re.IGNORECASE)
+_ADDRESS = re.compile(rf"\s*{_HOST}", re.IGNORECASE)
+_ONE_OF_MANY = re.compile(r"\s*,\s+|\s*,(?=(?:https?:)?//)", re.IGNORECASE)
 """What stands between the addresses of a `srcset`, which may have commas of their own."""
 
-_REPOSITORY = re.compile(rf"""<a\b[^>]*\shref="{_HOST}[^>]*\sdata-md-component="source\"""")
 _COUNTS = {"github.com": "api.github.com", "gitlab.com": "gitlab.com"}
 """Whom Material asks how many stars a repository has, by where the repository is."""
-_MERMAID = re.compile(r"""<(?:pre|div)\b[^>]*\sclass=["'](?:[^"']*\s)?mermaid["'\s]""")
 
 
 def keep_inside(config: Any) -> None:
@@ -87,38 +83,33 @@ def hosts_asked(page: str, own: str = "") -> set[str]:
     """Return the other hosts that a browser asks for something while it shows a page, before anybody clicks.
 
     Arguments:
-        page: The whole page, well-formed, as a theme renders it.
+        page: The whole page, as a theme renders it.
         own: The host that the page will be on.
     """
-    # Neither hosts nor the names of elements know capitals, and without them a page is read several times as fast.
-    page = page.lower()
-    hosts = _asked(page)
-    # What stands in a comment or in a script asks nobody; few pages have to be looked at twice for that.
-    return _asked(_UNREAD.sub(r"\1", page)) - {own.lower()} if hosts else hosts
+    tree = read_page(page)
+    styles = [attribute(styled, "style") for styled in select(tree, "[style]")]
+    styles += [sheet.text() for sheet in select(tree, "style")]
+    hosts = [found["host"] for style in styles for found in _STYLED.finditer(style)]
+    for element in select(tree, ", ".join(_LOADING)):
+        name = element.tag or ""
+        if name != "link" or _LOADED.search(attribute(element, "rel")):
+            for which in _LOADING.get(name, ()):
+                written = attribute(element, which)
+                addresses = _ONE_OF_MANY.split(written) if which == "srcset" else [written]
+                hosts += [found["host"] for address in addresses if (found := _ADDRESS.match(address))]
+    # Hosts know no capitals.
+    return {host.lower() for host in (*hosts, *_asked_by_material(tree))} - {own.lower()}
 
 
-def _asked(page: str) -> set[str]:
-    hosts = []
-    if _STYLED.search(page):
-        hosts += [styled["host"] for style in _STYLE.finditer(page) for styled in _STYLED.finditer(style[0])]
-    for tag in _TAG.finditer(page):
-        if "//" in tag["rest"]:
-            name, attributes = tag["name"], parse_attributes(tag["rest"].rstrip("/"))
-            if name != "link" or _LOADED.search(attributes.get("rel", "")):
-                for which in _LOADING[name]:
-                    written = unescape(attributes.get(which, ""))
-                    addresses = _ONE_OF_MANY.split(written) if which == "srcset" else [written]
-                    hosts += [found["host"] for address in addresses if (found := _ADDRESS.match(address))]
-    return {*hosts, *_asked_by_material(page)}
-
-
-def _asked_by_material(page: str) -> set[str]:
+def _asked_by_material(page: Node) -> set[str]:
     """Return whom Material's script asks by itself, on pages that have what it asks for."""
-    if "data-md-component" not in page:
+    if not page.css_first("[data-md-component]"):
         return set()
-    hosts = {_COUNTS.get(found["host"], "") for found in _REPOSITORY.finditer(page)} - {""}
+    repositories = [attribute(link, "href") for link in select(page, 'a[data-md-component="source"]')]
+    found = [_ADDRESS.match(address) for address in repositories]
+    hosts = {_COUNTS.get(each["host"].lower(), "") for each in found if each} - {""}
     # A script that the site has of its own is taken in its place.
-    if _MERMAID.search(page) and not re.search(r"<script\b[^>]*\ssrc=[^>]*mermaid", page):
+    if page.css_first("pre.mermaid, div.mermaid") and not page.css_first('script[src*="mermaid"]'):
         hosts.add("unpkg.com")
     return hosts
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +12,7 @@ from markdown.extensions.toc import slugify, unique
 
 from asrun.errors import did_you_mean
 from asrun.project import Project
+from asrun.text.markup import attribute, read_page, select
 
 __all__ = ["Anchors", "Link", "broken", "links_of"]
 
@@ -33,47 +32,21 @@ class Link:
         return bool(parts.scheme or parts.netloc)
 
 
-class _Reader(HTMLParser):
-    """Collects the links of a page, and the names that links may lead to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.ids: set[str] = set()
-        self.headings: list[str] = []
-        self._in_heading = False
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        named = dict(attributes)
-        if tag == "a" and (target := named.get("href")):
-            self.links.append(target)
-        if name := named.get("id"):
-            self.ids.add(name)
-        if re.fullmatch("h[1-6]", tag):
-            self._in_heading = True
-            self.headings.append("" if not named.get("id") else "\0")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in_heading &= not re.fullmatch("h[1-6]", tag)
-
-    def handle_data(self, data: str) -> None:
-        if self._in_heading:
-            self.headings[-1] += data
-
-
-def _read(html: str) -> _Reader:
-    reader = _Reader()
-    reader.feed(html)
-    # Headings get their names from the host: as Python-Markdown's toc gives them.
-    for heading in reader.headings:
-        if not heading.startswith("\0"):
-            reader.ids.add(unique(slugify(heading, "-"), set(reader.ids)))
-    return reader
-
-
 def links_of(html: str) -> list[Link]:
     """List the links of a page, each once, in the order of the page."""
-    return [Link(target) for target in dict.fromkeys(_read(html).links)]
+    targets = (attribute(link, "href") for link in select(read_page(html), "a[href]"))
+    return [Link(target) for target in dict.fromkeys(targets) if target]
+
+
+def _names(html: str) -> set[str]:
+    """The names on a page that links may lead to."""
+    page = read_page(html)
+    names = {attribute(each, "id") for each in select(page, "[id]")} - {""}
+    for heading in select(page, "h1, h2, h3, h4, h5, h6"):
+        # Headings get their names from the host: as Python-Markdown's toc gives them.
+        if not attribute(heading, "id"):
+            names.add(unique(slugify(heading.text(), "-"), set(names)))
+    return names
 
 
 class Anchors:
@@ -91,7 +64,7 @@ class Anchors:
     def of(self, page: str) -> set[str]:
         """Return the names on a page."""
         if page not in self._ids:
-            self._ids[page] = _read(self.pages[page]).ids
+            self._ids[page] = _names(self.pages[page])
         return self._ids[page]
 
 

@@ -23,6 +23,7 @@ from asrun.checks.mutants import SHIFTS, Change, Kind, changes, drop_seed, drop_
 from asrun.checks.readings import SAMPLED, Cell, Reading, drawn, parts, readings, shorten, words
 from asrun.errors import AsrunError
 from asrun.model import RunName, Where
+from asrun.pages.blocks import vocabulary
 from asrun.pages.citation import Citation
 from asrun.pages.context import Context
 from asrun.values.expression import Evaluation, Lookup, evaluate
@@ -154,15 +155,16 @@ def find_claims(context: Context, only: Iterable[Path] = ()) -> Found:
             remedy=f"pages are under {project.relative(project.docs)}, decks in {project.relative(project.slides)}",
         )
     unwanted = {path for resolved, path in known.items() if wanted and resolved not in wanted}
+    stating = vocabulary.names(lambda block: block.STATES)
     claims: list[Claim] = []
     set_aside: list[str] = []
     for read in pages.read_all(context, without=unwanted):
         if read.error:
             set_aside.append(f"{read.error.where or project.relative(read.path)}: {read.error.what}")
         for cited in read.citations:
-            if not (cited.kind == "claim" or (cited.evaluation and cited.evaluation.comparisons)):
+            if not (cited.kind in stating or (cited.evaluation and cited.evaluation.comparisons)):
                 continue
-            if cited.kind != "claim" and cited.evaluation and not cited.evaluation.result.sources:
+            if cited.kind not in stating and cited.evaluation and not cited.evaluation.result.sources:
                 # The check of an exercise may be plain arithmetic, which no record can change.
                 continue
             if cited.error:

@@ -12,11 +12,11 @@ from asrun.decks import of_project
 from asrun.errors import AsrunError
 from asrun.model import Where
 from asrun.pages.asked import Question
+from asrun.pages.blocks import vocabulary
 from asrun.pages.citation import Citation, note_front_matter
 from asrun.pages.context import Context
 from asrun.pages.extension import AsrunExtension
 from asrun.pages.markdown import make_markdown
-from asrun.pages.marking import OURS
 from asrun.pages.prose import numbers_without_source
 from asrun.project import Project
 from asrun.running import ipynb
@@ -109,7 +109,7 @@ def read_notebook(path: Path, context: Context) -> Read:
         with suppress(AsrunError):
             make_markdown(context.project, extension).convert(cell["source"])
         for cited in extension.page.citations:
-            if cited.kind in ("value", "citation", *OURS):
+            if cited.kind in ("value", "citation", *vocabulary.names()):
                 error = AsrunError(
                     f"cell {number}, line {cited.where.line}: a {cited.kind} is shown as it is typed in a notebook",
                     where=Where(shown),

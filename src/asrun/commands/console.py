@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import sys
@@ -40,12 +41,12 @@ with _without_threads():
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["cost", "err", "escape", "out", "progress", "state"]
+__all__ = ["cost", "err", "escape", "out", "progress", "spell_out", "state"]
 
 _TAG = re.compile(r"(\\*)(\[[a-z#/@][^[]*?])")
 """What Rich takes for a tag, and the backslashes before it."""
 
-GONE = (errno.EPIPE, errno.EIO, errno.ECONNRESET, errno.ESHUTDOWN)
+GONE = (errno.EPIPE, errno.EIO, errno.ECONNRESET, errno.ESHUTDOWN, *([errno.EINVAL] if sys.platform == "win32" else []))
 """What is told when nobody reads any more: a pipe that was closed, a terminal."""
 
 _COLOURED_ANYWAY = ("FORCE_COLOR", "TTY_COMPATIBLE")
@@ -160,6 +161,17 @@ class Output:
 
 
 out, err = Output(), Output(stderr=True)
+
+
+def spell_out() -> None:
+    r"""Let signs that a terminal or a pipe has no code for be spelled out (`\u2192`), not end the command.
+
+    Windows gives pipes the code page of the country, and an old terminal has ASCII.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
 
 _COLOURS = {
     State.FRESH: "green",

@@ -16,6 +16,8 @@ from asrun.errors import AsrunError, Exit
 from asrun.freshness import conditions
 from asrun.freshness.snippet import by_preference, choose_scale, find_snippet, list_snippets
 from asrun.model import Record, RunName, Snippet
+from asrun.options import DEVICE_CLASSES
+from asrun.pages.blocks.vocabulary import count
 from asrun.pages.context import Context
 from asrun.project import Project, find_project
 from asrun.records.store import Store
@@ -30,7 +32,7 @@ __all__ = ["reproduce"]
 @click.option("--scale", help="Which of the snippet's SCALES; by default the cheapest that it has.")
 @click.option(
     "--device",
-    type=click.Choice(["cpu", "cuda"]),
+    type=click.Choice(DEVICE_CLASSES),
     help="Which record, and where to run; by default on a GPU if there is one and the snippet's NEEDS ask for it.",
 )
 @click.option("--repeat", is_flag=True, help="Run each twice instead, and compare every bit: needs no record.")
@@ -108,7 +110,7 @@ def _tell(verdict: Verdict, known: Record, shown: Record | None) -> None:
     """
     run = verdict.run
     if verdict.reproduces:
-        held = ", ".join(plural(count, kind) for kind, count in sorted(verdict.held.items()))
+        held = ", ".join(count(number, kind) for kind, number in sorted(verdict.held.items()))
         nobody = "nothing on a page rests on it"
         if shown and shown.run != run:
             nobody += f": pages show scale {shown.run.scale} on {shown.run.device}"

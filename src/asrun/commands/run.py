@@ -17,6 +17,7 @@ from asrun.executors.registry import opened
 from asrun.freshness import conditions
 from asrun.freshness.snippet import choose_scale, find_snippet, survey
 from asrun.model import Record, RunName, Snippet, State
+from asrun.options import DEVICE_CLASSES
 from asrun.project import Project, find_project
 from asrun.records.store import Store
 from asrun.remote.bundle import check_bundle, pack
@@ -32,8 +33,8 @@ __all__ = ["run"]
 @click.option("--scale", help="Which of the snippet's SCALES; by default the cheapest that it has.")
 @click.option(
     "--device",
-    type=click.Choice(["cpu", "cuda"]),
-    help="Where to run; by default on a GPU if there is one and the snippet's NEEDS ask for it.",
+    type=click.Choice(DEVICE_CLASSES),
+    help="Where to run; by default on an NVIDIA GPU if there is one and the snippet's NEEDS ask for it.",
 )
 @click.option("--rerun", is_flag=True, help="Run even what is fresh.")
 @click.option("--redraw", is_flag=True, help="Only draw the figures anew, from the recorded values.")

@@ -16,14 +16,15 @@ from asrun.errors import AsrunError
 from asrun.freshness import conditions
 from asrun.freshness.snippet import survey
 from asrun.model import RunName, State, Where
-from asrun.project import OPTIONS, Project, find_project
+from asrun.options import DEVICE_CLASSES
+from asrun.project import Project, find_project
 from asrun.records import apart
 from asrun.records.store import Store, read_file
 from asrun.values.formats import describe, plural
 
 __all__ = ["trim"]
 
-_DEVICES = "|".join(OPTIONS["devices"])
+_DEVICES = "|".join(DEVICE_CLASSES)
 _BESIDE = re.compile(rf"(?P<record>[\w-]+-({_DEVICES}))\.[\w-]+\.[0-9a-f]{{8}}\.(?P<kind>svg|npy\.gz)")
 """How the store names a figure, or an array."""
 _RUN = re.compile(rf"(?P<snippet>\w+)-(?P<scale>[\w-]+)-(?P<device>{_DEVICES})")
@@ -78,7 +79,7 @@ def _plan(project: Project) -> _Plan:
     from asrun.running import notebooks
 
     store, plan = Store(project), _Plan()
-    unused = {store.path(run): condition.reason for run, condition in conditions.conditions(project, store).items()
+    unused = {store.path(run): condition.reason for run, condition in conditions.judge_records(project, store).items()
               if condition.state is State.UNUSED}  # fmt: skip
     # Without a folder of pages there is no telling which notebooks are gone.
     labs = {path.name for path in notebooks.list_notebooks(project)} if project.docs.is_dir() else None

@@ -21,7 +21,6 @@ from asrun.publishing import place, swap
 from asrun.text.deck_source import Deck, parse_deck
 from asrun.text.front_matter import read_text
 from asrun.text.mathml import MathExtension
-from asrun.text.tags import unlinked
 
 __all__ = ["Lone", "render_lone", "write_lone"]
 
@@ -61,7 +60,7 @@ def render_lone(path: Path) -> Lone:
         convert = of_project.Converter(Context(project, allow_stale=True), deck, Links("", _SITE), strict=False)
     else:
         convert = _Plain(project, deck, told)
-    html = unlinked(render_deck(deck, convert, assets="assets"), _SITE)
+    html = render_deck(deck, convert, assets="assets", nowhere=_SITE)
     if isinstance(convert, of_project.Converter):
         told += [cited.error for cited in convert.citations if cited.error]
     told += deck.problems

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import re
 import shutil
@@ -16,12 +15,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from asrun.errors import AsrunError
 from asrun.model import Where
 from asrun.own import ASSETS
+from asrun.pages.blocks.base import ASKING
 from asrun.text.comments import without_long_comments
 from asrun.text.deck_source import Deck, Slide, Stack
 from asrun.text.fences import closed_fences
+from asrun.text.markup import Node, attribute, read_fragment, read_page, select, start_tag, written
 from asrun.text.offsite import asking, asking_ground, without_imports
+from asrun.text.slide_edits import element_comments, own_ids, unlinked, without_empty_names
 from asrun.text.steps import draw_steps, mark_steps
-from asrun.text.tags import balanced, element_comments, own_ids, read_tags, with_attributes
 
 __all__ = ["OWN_MARK", "Convert", "copy_assets", "deck_title", "missing_files", "render_deck", "write_deck"]
 
@@ -50,23 +51,22 @@ VENDOR_FILES = (
 _THEMES = dict.fromkeys(("dark", "black", "black-contrast", "night", "moon", "league", "dracula", "blood"), "dark")
 _THEMES |= dict.fromkeys(("light", "white", "white-contrast", "beige", "sky", "simple", "serif", "solarized"), "light")
 
-_HEADING = re.compile(r"<h[1-6]\b[^>]*>(.*?)</h[1-6]>", re.DOTALL | re.IGNORECASE)
-_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
 _LEAD_TAGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "p", "a", "em", "strong", "br", "small", "sup", "sub"})
-_LINE_ANCHOR = re.compile(r'<a id="__codelineno[^>]*></a>')
-"""Where a page's lines of code can be linked to; on a slide they are links without a name that keys run into."""
-_EMPTY_HEAD = re.compile(r"<th( [^>]*)?>\s*</th>")
-"""The corner of a table, which heads nothing."""
-_ROOTED = re.compile(r"""\s(?:src|poster|data-background-(?:image|video))=["'](/[^/"'?#][^"'?#]*)""")
-_URL = re.compile(r"""url\(\s*["']?(?![a-z][\w+.-]*:|[/#])([^"')?#]+)""")
-_LOCAL = re.compile(r"""\s(?:src|data-src|poster)=["'](?![a-z][\w+.-]*:|[/#])([^"'?#]+)""")
+_UNSEEN = frozenset({"script", "style"})
+_ROOTED = re.compile(r"(/[^/?#][^?#]*)")
+_LOCAL = re.compile(r"(?![a-z][\w+.-]*:|[/#])([^?#]+)")
 _LOCAL_NAME = re.compile(r"(?![a-z][\w+.-]*:|[/#])[^?#]+\.\w{2,5}$", re.IGNORECASE)
-_GROUNDS = re.compile(r"""\sdata-background(?:-image|-video)?=["']([^"']+)""")
-_STYLED = re.compile(r"""<style\b[^>]*>.*?</style\s*>|\sstyle=(?:"[^"]*"|'[^']*')""", re.IGNORECASE | re.DOTALL)
+_URL = re.compile(r"""url\(\s*["']?(?![a-z][\w+.-]*:|[/#])([^"')?#]+)""")
 
 
 def render_deck(
-    deck: Deck, convert: Convert, *, assets: str = "assets", site_root: str | None = None, lesson: str | None = None
+    deck: Deck,
+    convert: Convert,
+    *,
+    assets: str = "assets",
+    site_root: str | None = None,
+    lesson: str | None = None,
+    nowhere: str = "",
 ) -> str:
     """The page of a deck.
 
@@ -76,8 +76,9 @@ def render_deck(
         assets: Where the page finds the files of `copy_assets`, as a URL relative to it.
         site_root: URL of the site that the deck belongs to, if any.
         lesson: URL of the lesson that the deck goes with, if any.
+        nowhere: What addresses begin with that lead nowhere; their links are plain text.
     """
-    drawing = _Drawing(deck, convert)
+    drawing = _Drawing(deck, convert, nowhere)
     stacks = "\n".join(drawing.stack(stack) for stack in deck.slides)
     environment = Environment(
         loader=FileSystemLoader(ASSETS),
@@ -87,13 +88,13 @@ def render_deck(
         lstrip_blocks=True,
     )
     return environment.get_template("deck.html").render(
-        title=str(deck.setting("title") or _first_heading(stacks) or Path(deck.path).stem),
+        title=str(deck.setting("title") or drawing.heading or Path(deck.path).stem),
         language=str(deck.setting("lang", "language") or "en"),
         theme=_THEMES.get(str(deck.setting("theme")).lower(), ""),
         # A script element ends at the first `</script`, wherever it stands.
         options=json.dumps(_options(deck), default=str, ensure_ascii=False).replace("<", "\\u003c"),
         slides=stacks,
-        asks=bool(re.search(r'class="[^"]*\basrun-(?:quiz|exercise)\b', stacks)),
+        asks=drawing.asks,
         assets=assets.rstrip("/"),
         styles=list(_asked(deck, "css", ".css")),
         scripts=list(_asked(deck, "scripts", ".js")),
@@ -104,8 +105,8 @@ def render_deck(
 
 def deck_title(page: str) -> str:
     """What the page of a deck is called."""
-    found = _TITLE.search(page)
-    return html.unescape(found[1]) if found else ""
+    found = read_page(page).css_first("title")
+    return found.text() if found else ""
 
 
 def write_deck(deck: Deck, page: str, folder: Path, *, source: Path | None = None, alone: bool = True) -> None:
@@ -123,7 +124,7 @@ def write_deck(deck: Deck, page: str, folder: Path, *, source: Path | None = Non
     if alone:
         copy_assets(folder / "assets")
     origin = (source or Path(deck.path).parent).resolve()
-    for name in sorted(_files(deck, page)):
+    for name in sorted(_files(deck, read_page(page))):
         picture = _find(origin, name).resolve()
         # A path that leads out of the deck's folder would leave this one too.
         if picture.is_file() and picture.is_relative_to(origin) and not name.startswith("assets/vendor/"):
@@ -153,18 +154,26 @@ def _copy_shown_by(style: Path, target: Path, origin: Path) -> None:
 
 def missing_files(deck: Deck, page: str, source: Path) -> list[str]:
     """List the pictures, styles and scripts that a deck names and that are not there."""
-    rooted = {html.unescape(name) for name in _ROOTED.findall(page)}
-    return sorted(name for name in _files(deck, page) | rooted if not _find(source, name.lstrip("/")).is_file())
+    tree = read_page(page)
+    grounds = ("data-background-image", "data-background-video")
+    rooted = {found[1] for name in _values(tree, "src", "poster", *grounds) if (found := _ROOTED.match(name))}
+    return sorted(name for name in _files(deck, tree) | rooted if not _find(source, name.lstrip("/")).is_file())
 
 
-def _files(deck: Deck, page: str) -> set[str]:
+def _files(deck: Deck, page: Node) -> set[str]:
     """Name the files beside the deck that its page needs."""
-    named = [html.unescape(name) for name in _LOCAL.findall(page)]
-    for grounds in _GROUNDS.findall(page):
-        named += [name.strip() for name in html.unescape(grounds).split(",") if _LOCAL_NAME.match(name.strip())]
-    named += [name for style in _STYLED.findall(page) for name in _URL.findall(html.unescape(style))]
+    named = [found[1] for name in _values(page, "src", "data-src", "poster") if (found := _LOCAL.match(name))]
+    for grounds in _values(page, "data-background", "data-background-image", "data-background-video"):
+        named += [name.strip() for name in grounds.split(",") if _LOCAL_NAME.match(name.strip())]
+    styles = [*_values(page, "style"), *(sheet.text() for sheet in select(page, "style"))]
+    named += [name for style in styles for name in _URL.findall(style)]
     asked = {*_asked(deck, "css", ".css"), *_asked(deck, "scripts", ".js")}
     return asked | {name for name in named if not name.startswith("assets/")}
+
+
+def _values(page: Node, *names: str) -> list[str]:
+    """List what these attributes say, wherever a page has one."""
+    return [attribute(element, name) for name in names for element in select(page, f"[{name}]")]
 
 
 def _find(folder: Path, name: str) -> Path:
@@ -197,12 +206,16 @@ def copy_assets(folder: Path) -> None:
 
 
 class _Drawing:
-    """The rendering of one deck, which remembers the ids in use on the page."""
+    """The rendering of one deck, which remembers the ids in use on the page, and what it found on slides."""
 
-    def __init__(self, deck: Deck, convert: Convert) -> None:
-        self.deck, self.convert = deck, convert
+    def __init__(self, deck: Deck, convert: Convert, nowhere: str) -> None:
+        self.deck, self.convert, self.nowhere = deck, convert, nowhere
         self.ids: set[str] = set()
         self.count = 0
+        self.heading = ""
+        """The first of all."""
+        self.asks = False
+        """Whether there are questions to readers."""
 
     def stack(self, stack: Stack) -> str:
         slides = [self.slide(slide) for slide in stack]
@@ -211,36 +224,40 @@ class _Drawing:
 
     def slide(self, slide: Slide) -> str:
         self.count += 1
-        shown = self.html(slide.source, slide.line)
-        notes = self.html(slide.notes, slide.notes_line) if slide.notes else ""
+        tree = self.tree(slide.source, slide.line)
+        shown = written(tree)
+        notes = written(self.tree(slide.notes, slide.notes_line)) if slide.notes else ""
         attributes, ground = asking_ground(slide.attributes)
-        if _is_lead(shown, first=self.count == 1):
+        if _is_lead(tree, short=self.count == 1 and len(shown) < 600):
             attributes["class"] = f"{attributes.get('class', '')} lead".strip()
-        opening = with_attributes("<section>", attributes)
         spoken = f'\n<aside class="notes">\n{notes}\n</aside>' if notes else ""
-        return f"{opening}\n{shown}{ground}{spoken}\n</section>"
+        return f"{start_tag('section', attributes)}\n{shown}{ground}{spoken}\n</section>"
 
-    def html(self, source: str, line: int) -> str:
+    def tree(self, source: str, line: int) -> Node:
+        """Convert Markdown, read what it came to once, and edit that."""
         # A fence in a comment is none, and is left open.
         bare = "\n".join(without_long_comments(source.split("\n")))
         source += closed_fences(bare).removeprefix(bare)
-        rendered = self.convert(mark_steps(source, self.deck.path, line), line)
-        rendered = _EMPTY_HEAD.sub(r"<td\1></td>", _LINE_ANCHOR.sub("", rendered))
-        rendered = balanced(asking(draw_steps(element_comments(rendered))))
-        return own_ids(rendered, self.ids, f"-s{self.count}")
+        slide = read_fragment(self.convert(mark_steps(source, self.deck.path, line), line))
+        without_empty_names(slide)
+        element_comments(slide)
+        draw_steps(slide)
+        asking(slide)
+        own_ids(slide, self.ids, f"-s{self.count}")
+        if self.nowhere:
+            unlinked(slide, self.nowhere)
+        heading = slide.css_first("h1, h2, h3, h4, h5, h6")
+        self.heading = self.heading or (" ".join(heading.text().split()) if heading else "")
+        self.asks = self.asks or bool(slide.css_first(f".{ASKING}"))
+        return slide
 
 
-def _is_lead(shown: str, *, first: bool) -> bool:
+def _is_lead(slide: Node, *, short: bool) -> bool:
     """Whether a slide is a title: a heading alone or, at the beginning of the deck, a heading and a few words."""
-    names = [tag.name for tag in read_tags(shown) if tag.kind == "start"]
+    names = [each.tag or "" for each in select(slide, "*")[1:]]
     blocks = [name for name in names if name == "p" or re.fullmatch("h[1-6]", name)]
-    opens = bool(blocks) and blocks[0] != "p" and set(names) <= _LEAD_TAGS
-    return opens and ("p" not in blocks or (first and len(shown) < 600))
-
-
-def _first_heading(page: str) -> str:
-    found = _HEADING.search(page)
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", found[1])).split()) if found else ""
+    opens = bool(blocks) and blocks[0] != "p" and set(names) <= _LEAD_TAGS | _UNSEEN
+    return opens and ("p" not in blocks or short)
 
 
 def _options(deck: Deck) -> dict[str, Any]:

@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from asrun.errors import AsrunError
+from asrun.freshness import failures
 from asrun.freshness.key import (
     ABSENT,
     ELSEWHERE,
     changed_variables,
     code,
     data_digest,
-    folders,
     locate,
     plot_code,
     sources,
 )
-from asrun.freshness.reach import PassedBy, compare, merge, reach
+from asrun.freshness.reach import Entry, PassedBy, compare, merge, reach
 from asrun.freshness.snippet import Survey, cheapest_scale, survey
 from asrun.freshness.sources import Sources
-from asrun.model import Condition, Digests, Record, RunName, Snippet, State
+from asrun.model import Condition, Digests, Key, Record, RunName, Snippet, State
 from asrun.project import Project
-from asrun.records.store import Store, write_whole
+from asrun.records.store import Store
 
 __all__ = [
     "attempted",
-    "conditions",
+    "differences",
     "drawing_condition",
-    "forget_failure",
-    "note_failure",
+    "judge_records",
+    "judged",
     "other_versions",
     "record_condition",
     "run_condition",
@@ -41,9 +39,9 @@ __all__ = [
 ]
 
 
-def conditions(
+def judge_records(
     project: Project,
-    store: Store,
+    store: Store | None = None,
     *,
     drawn: bool = False,
     strict_versions: bool = False,
@@ -56,11 +54,21 @@ def conditions(
 
     Arguments:
         project: The project.
-        store: Its records.
+        store: Its records, where somebody has read them already.
         drawn: Whether a record whose values are fresh, but whose figures are not, is called stale.
         strict_versions: Whether a record made with other versions of Python or packages than there are here is.
         read: The project's modules, where they were read a moment ago.
+
+    Returns:
+        Conditions by run, sorted.
+
+    Examples:
+        >>> for run, condition in judge_records(find_project()).items():
+        ...     print(f"{run}: {condition}")
+        answer (quick, cpu): missing: never run
+        coin (quick, cpu): fresh
     """
+    store = store or Store(project)
     # What snippets share is read once for all of them.
     read = read or sources(project)
     surveyed = survey(project, read)
@@ -114,9 +122,7 @@ def run_condition(
     condition = Condition(State.MISSING, "never run")
     if record:
         condition = record_condition(project, snippet, record, read=read)
-    if condition.state in (State.MISSING, State.STALE) and (what := _noted_failure(project, snippet, run)):
-        return Condition(State.FAILED, f"the last run failed: {what}")
-    return condition
+    return failures.considered(project, run, condition, lambda: attempted(project, snippet, run))
 
 
 def record_condition(project: Project, snippet: Snippet, record: Record, *, read: Sources | None = None) -> Condition:
@@ -152,10 +158,30 @@ def _record_condition(project: Project, snippet: Snippet, record: Record, read: 
         before, now = record.parameters.get(name), parameters.get(name)
         if before != now:
             reasons.append(f"{name} was {before!r}, is {now!r}")
-    reasons += compare(record.code, _code_now(project, snippet.path, record, read or sources(project)))
-    reasons += changed_files(project, record.files)
-    reasons += changed_variables(project, record.environment, record.run.device)
+    entry = Entry(snippet.path, "run")
+    return judged(reasons + differences(project, record, entry, read or sources(project), record.run.device))
+
+
+def judged(reasons: list[str]) -> Condition:
+    """Return the condition of what is not as it was for these reasons, if there are any."""
     return Condition(State.STALE, "; ".join(reasons)) if reasons else Condition(State.FRESH)
+
+
+def differences(project: Project, key: Key, entry: Entry, read: Sources, device: str) -> list[str]:
+    """Compare what decided a run with the code, the data and the environment as they are now; say what differs.
+
+    Arguments:
+        project: Whose run.
+        key: What decided it.
+        entry: Where its code begins.
+        read: The project's own modules as they are now.
+        device: The device class of the run.
+    """
+    return [
+        *compare(key.code, _code_now(key, entry, read)),
+        *_changed_files(project, key.files),
+        *changed_variables(project, key.environment, device),
+    ]
 
 
 def other_versions(record: Record) -> list[str]:
@@ -185,22 +211,19 @@ def _drawing_condition(project: Project, snippet: Snippet, record: Record, read:
         return Condition(State.FRESH)
     if not record.figures:
         return Condition(State.MISSING, "not drawn yet")
-    reasons = compare(record.plot_code, plot_code(project, snippet, read=read)) + changed_files(
-        project, record.plot_files
-    )
-    return Condition(State.STALE, "; ".join(reasons)) if reasons else Condition(State.FRESH)
+    reasons = compare(record.plot_code, plot_code(project, snippet, read=read))
+    return judged(reasons + _changed_files(project, record.plot_files))
 
 
-def _code_now(project: Project, path: Path, record: Record, read: Sources) -> dict[str, Digests]:
-    """Return what `run` reaches now, and the modules that the recorded run imported without being led there by name."""
-    before = record.code
-    without = PassedBy(dict(record.passed_by), record.not_imported, dict(record.reached_otherwise))
-    now = code(project, path, "run", without=without, read=read)
-    absent = (project.root / file for file in before if file not in now and file.endswith(".py"))
-    unreached = [path for path in absent if path.is_file() and path.resolve().is_relative_to(project.root)]
+def _code_now(key: Key, entry: Entry, read: Sources) -> dict[str, Digests]:
+    """Return what a run reaches now, and the modules that it imported then without being led there by name."""
+    before, root = key.code, read.root
+    now = code(entry, read, without=PassedBy(dict(key.passed_by), key.not_imported, dict(key.reached_otherwise)))
+    absent = (root / file for file in before if file not in now and file.endswith(".py"))
+    unreached = [path for path in absent if path.is_file() and path.resolve().is_relative_to(root)]
     if not unreached:
         return now
-    whole = reach(path, [], folders=folders(project), root=project.root, also=unreached, sources=read)
+    whole = reach(root, [], folders=read.folders, root=root, also=unreached, sources=read)
     if all(before.get(file, {}).get(name) == digests[name] for file, digests in now.items() for name in digests):
         # What names lead to is as it was: these modules were seen to be imported without that, and count whole.
         return merge(now, whole)
@@ -208,7 +231,7 @@ def _code_now(project: Project, path: Path, record: Record, read: Sources) -> di
     return merge(now, {file: digests for file, digests in whole.items() if before.get(file) == digests})
 
 
-def changed_files(project: Project, files: Digests) -> list[str]:
+def _changed_files(project: Project, files: Digests) -> list[str]:
     """Say which data is not as it was: files, the names in folders (`data/`), files that were not there before."""
     reasons = []
     for name, digest in files.items():
@@ -226,42 +249,10 @@ def changed_files(project: Project, files: Digests) -> list[str]:
     return reasons
 
 
-def _note_path(project: Project, run: RunName) -> Path:
-    return project.cache / "failed" / f"{run.snippet}-{run.scale}-{run.device}.json"
-
-
-def note_failure(project: Project, run: RunName, error: AsrunError, tried: dict[str, Any]) -> None:
-    """Remember that a run failed, until its code or its parameters change or it succeeds.
-
-    Arguments:
-        project: Whose run.
-        run: Which one.
-        error: Why it failed.
-        tried: What was `attempted`, as it was before the run: it may have been mended while that went on.
-    """
-    note = {"what": error.what.split("\n")[0]} | tried
-    write_whole(_note_path(project, run), json.dumps(note).encode())
-
-
-def forget_failure(project: Project, run: RunName) -> None:
-    """Forget that a run failed."""
-    _note_path(project, run).unlink(missing_ok=True)
-
-
-def _noted_failure(project: Project, snippet: Snippet, run: RunName) -> str:
-    try:
-        note = dict(json.loads(_note_path(project, run).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        # There is none, or nobody can tell what it says.
-        return ""
-    same = all(note.get(name) == value for name, value in attempted(project, snippet, run).items())
-    return str(note.get("what", "")) if same else ""
-
-
 def attempted(project: Project, snippet: Snippet, run: RunName) -> dict[str, Any]:
     """Return what an author changes to mend a run that failed."""
     return {
-        "code": code(project, snippet.path, "run"),
+        "code": code(Entry(snippet.path, "run"), sources(project)),
         "parameters": snippet.scales.get(run.scale),
         "needs": snippet.needs,
     }

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from asrun.freshness.reach import PassedBy, file_digest, reach
+from asrun.freshness.reach import Entry, Observed, PassedBy, Reading, merge, reach
 from asrun.freshness.sources import Sources
-from asrun.model import Digests, Snippet
-from asrun.own import ASSETS
+from asrun.model import Digests, Key, Snippet
 from asrun.project import Project
 from asrun.records.secrecy import is_secret
 
 __all__ = [
-    "ABSENT", "ELSEWHERE", "changed_variables", "code", "data_digest", "data_digests", "folders", "given_to_all",
-    "locate", "plot_code", "sources", "unreached", "variable_digest", "variable_digests",
+    "ABSENT", "ELSEWHERE", "changed_variables", "code", "data_digest", "data_digests", "file_digest", "folders",
+    "given_to_all", "key_of_run", "locate", "plot_code", "sources", "variable_digest", "variable_digests",
 ]  # fmt: skip
 
 ELSEWHERE = "…/"
@@ -33,11 +34,10 @@ def sources(project: Project) -> Sources:
     return Sources(folders(project), project.root)
 
 
-def code(
-    project: Project, path: Path, function: str, *, without: PassedBy | None = None, read: Sources | None = None
-) -> dict[str, Digests]:
-    """Return the digests of what one function of a snippet can reach, without what its run passed by."""
-    return reach(path, [function], folders=folders(project), root=project.root, without=without, sources=read)
+def code(entry: Entry, read: Sources, *, without: PassedBy | None = None) -> dict[str, Digests]:
+    """Return the digests of what can be reached from where a run begins, without what the run passed by."""
+    reached = reach(entry.path, [entry.name], folders=read.folders, root=read.root, without=without, sources=read)
+    return entry.told(reached, read)
 
 
 def plot_code(project: Project, snippet: Snippet, *, read: Sources | None = None) -> dict[str, Digests]:
@@ -46,25 +46,49 @@ def plot_code(project: Project, snippet: Snippet, *, read: Sources | None = None
 
     if not snippet.plots:
         return {}
-    style = read.once(style_digest, style_digest) if read else style_digest()
-    return code(project, snippet.path, "plot", read=read) | {"asrun": {"figure style": style}}
+    read = read or sources(project)
+    style = read.once(style_digest, style_digest)
+    return code(Entry(snippet.path, "plot"), read) | {"asrun": {"figure style": style}}
 
 
-def unreached(project: Project, entered: set[Path], modules: list[str]) -> dict[str, Digests]:
-    """Return digests of whole modules that were imported though no name leads there: by importlib, or for effect.
+def key_of_run(project: Project, reading: Reading, report: dict[str, Any], device: str) -> Key:
+    """Return what decided what a run came to: what its code can reach, and what it was seen to read and to pass by.
 
     Arguments:
-        project: Whose modules.
-        entered: Files that names lead to.
-        modules: Files that were imported.
+        project: Whose run.
+        reading: Its code, as it was before the run: an edit meanwhile must leave the record stale, not wrong.
+        report: What the run's process told of it.
+        device: The device class of the run.
     """
-    loaded = [Path(file) for file in modules]
+    reached, passed_by = reading.reached(), PassedBy()
+    if report["calls"]:
+        reached, passed_by = reading.observed(_observed(report))
+    return Key(
+        code=merge(reached, _unreached(reading, report["modules"])),
+        files=data_digests(project, report),
+        environment=variable_digests(project, report["variables"], device),
+        passed_by=passed_by.functions,
+        not_imported=passed_by.modules,
+        reached_otherwise=passed_by.reached_otherwise,
+    )
+
+
+def _observed(report: dict[str, Any]) -> Observed:
+    watched, called = (
+        {Path(file): set(labels) for file, labels in report["calls"][kind].items()} for kind in ("watched", "called")
+    )
+    return Observed(watched, called, set(map(Path, report["modules"])))
+
+
+def _unreached(reading: Reading, modules: list[str]) -> dict[str, Digests]:
+    """Return digests of whole modules that were imported though no name leads there: by importlib, or for effect."""
+    loaded, entered, read = [Path(file) for file in modules], reading.entered(), reading.sources
     # A package is entered with each of its modules; by itself it counts when nothing else of it was imported.
     within = {folder for path in loaded if path.name != "__init__.py" for folder in path.parents}
     also = [
         path for path in loaded if path not in entered and not (path.name == "__init__.py" and path.parent in within)
     ]
-    return reach(project.root, [], folders=folders(project), root=project.root, also=also) if also else {}
+    return reach(read.root, [], folders=read.folders, root=read.root, also=also, sources=read) if also else {}
 
 
 def locate(name: str, project: Project) -> Path:
@@ -87,6 +111,18 @@ def data_digest(path: Path) -> str:
         names = sorted(each.name + "/" * each.is_dir() for each in path.iterdir())
         return hashlib.sha256("\n".join(names).encode()).hexdigest()
     return file_digest(path) if path.is_file() else ABSENT
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    stat = path.stat()
+    return _file_digest(path, stat.st_size, stat.st_mtime_ns)
+
+
+@functools.cache
+def _file_digest(path: Path, size: int, modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def data_digests(project: Project, report: dict[str, list[str]]) -> Digests:
@@ -129,19 +165,23 @@ SET, NOT_SET = "set", "not set"
 """What stands in the place of a variable's digest: that it had a value, which is nobody's business, or had none."""
 
 
-def given_to_all(device: str) -> dict[str, str]:
+def given_to_all(device: str, style: Path | None = None) -> dict[str, str]:
     """Return the environment variables that every run has, whatever whoever starts it has: they decide nothing.
 
-    All runs draw and hash in the same way, and have GPUs only on cuda.
+    All runs draw and hash in the same way, and have NVIDIA GPUs only on cuda.
+
+    Arguments:
+        device: The device class of the run.
+        style: Where the house style of figures lies for it; without, this tells names alone.
     """
     given = {
-        "MATPLOTLIBRC": str(ASSETS / "matplotlibrc"),
+        "MATPLOTLIBRC": str(style or ""),
         "MPLBACKEND": "agg",
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
     }
-    return given | {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else given
+    return given if device == "cuda" else given | {"CUDA_VISIBLE_DEVICES": ""}
 
 
 def variable_digest(name: str, value: str | None) -> str:

@@ -66,6 +66,7 @@ def choose_device(
     has_gpu: Callable[[], bool],
     lacking: str,
     remedy: str,
+    has_apple_gpu: bool = False,
     took: Mapping[str, float] | None = None,
 ) -> str:
     """Return the device class to run on: what was asked for, or a GPU if the snippet can use one and there is one.
@@ -76,13 +77,16 @@ def choose_device(
         has_gpu: Tells whether there is a GPU where it is to be run; asked only if that matters.
         lacking: Says that there is none.
         remedy: What to do then.
+        has_apple_gpu: Whether there is one of Apple's, which is taken only when it is asked for.
         took: Seconds that the last run took, by device class: of two, the faster is chosen.
 
     Raises:
         AsrunError: when there is no GPU and one was asked for, or none was asked for and one is required.
     """
     needs = snippet.needs.get("gpu")
-    there_is = wanted != "cpu" and bool(wanted or needs) and has_gpu()
+    if wanted == "mps" and not has_apple_gpu:
+        raise AsrunError(f"{snippet.name} cannot run on mps: there is no GPU of Apple's", remedy="leave --device out")
+    there_is = wanted in (None, "cuda") and bool(wanted or needs) and has_gpu()
     device = wanted or ("cuda" if there_is else "cpu")
     if not wanted and device == "cuda" and needs == "preferred" and took and set(took) == {"cpu", "cuda"}:
         device = min(took, key=lambda each: took[each])

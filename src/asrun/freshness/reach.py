@@ -1,4 +1,4 @@
-"""What decides a result: the definitions that a run can reach, and the files that it opened.
+"""What decides a result: the definitions that a run can reach.
 
 The grain is the definition: a function, a class, a module-level assignment. Starting at the snippet's `run`, every name
 that a definition mentions is followed, through imports, into the project's own modules. A definition that cannot be
@@ -15,7 +15,6 @@ imported whenever another is.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -25,19 +24,24 @@ from asrun.freshness.definitions import Definition, Import, Module
 from asrun.freshness.sources import Sources
 from asrun.model import Digests
 
-__all__ = ["EVERYTHING", "Observed", "PassedBy", "Reading", "compare", "file_digest", "merge", "reach"]
+__all__ = ["EVERYTHING", "Entry", "Observed", "PassedBy", "Reading", "compare", "merge", "reach"]
 
 
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    stat = path.stat()
-    return _file_digest(path, stat.st_size, stat.st_mtime_ns)
+@dataclass(frozen=True)
+class Entry:
+    """Where the code of a run begins: a top-level name of a file."""
 
+    path: Path
+    name: str
+    instead: dict[str, Digests] | None = None
+    """What is told in the place of the file itself, where it was made only to be followed: a notebook's cells."""
 
-@functools.cache
-def _file_digest(path: Path, size: int, modified: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    def told(self, reached: dict[str, Digests], sources: Sources) -> dict[str, Digests]:
+        """Return what was reached from here, under the names by which an author knows it."""
+        if self.instead is None:
+            return reached
+        itself = sources.shown(self.path)
+        return self.instead | {file: digests for file, digests in reached.items() if file != itself}
 
 
 @dataclass(frozen=True)
@@ -101,19 +105,17 @@ class Reading:
     """The code of a snippet as it is now, to be compared with what its run did, however long that takes.
 
     Arguments:
-        entry: The file to start from.
-        name: The top-level name to start from.
-        folders: Where the project's own modules are found, as on `sys.path`.
-        root: The project's folder.
+        entry: Where it begins.
+        sources: The project's own modules.
     """
 
-    def __init__(self, entry: Path, name: str, *, folders: Sequence[Path], root: Path):
-        self._entry, self._name, self._walk = entry, name, _Walk(Sources(folders, root))
-        self._walk.start(entry, [name])
+    def __init__(self, entry: Entry, sources: Sources):
+        self.sources, self._entry, self._walk = sources, entry, _Walk(sources)
+        self._walk.start(entry.path, [entry.name])
 
     def reached(self) -> dict[str, Digests]:
         """Everything that names lead to."""
-        return self._walk.result()
+        return self._entry.told(self._walk.result(), self.sources)
 
     def entered(self) -> set[Path]:
         """Every file that names lead to."""
@@ -122,8 +124,8 @@ class Reading:
     def observed(self, seen: Observed) -> tuple[dict[str, Digests], PassedBy]:
         """Leave out what a run passed by, and say what that is."""
         full = self._walk
-        walk = _Walk(full.sources, seen=seen)
-        walk.start(self._entry, [self._name])
+        walk = _Walk(self.sources, seen=seen)
+        walk.start(self._entry.path, [self._entry.name])
         # Imported, though no name that was come by leads there: what happens on import counts.
         for path in sorted(full.seen_modules & seen.imported - walk.seen_modules):
             walk.passed_by.functions[walk.shown(path)] = [EVERYTHING]
@@ -133,7 +135,8 @@ class Reading:
             if path in walk.seen_modules:
                 walk.call(path, sorted(labels))
         functions = {file: labels for file, labels in sorted(walk.passed_by.functions.items()) if labels}
-        return walk.result(), PassedBy(functions, walk.passed_by.modules, walk.passed_by.reached_otherwise)
+        reached = self._entry.told(walk.result(), self.sources)
+        return reached, PassedBy(functions, walk.passed_by.modules, walk.passed_by.reached_otherwise)
 
 
 class _Walk:

@@ -98,8 +98,10 @@ def compute(packed: bytes, watch: Watch) -> bytes:
         error.add_note("".join(traceback.format_exception(error)))
         answer = _packed_error(error)
     read = {kind: sorted(getattr(watch, kind) - seen[kind]) for kind in _READ}
-    torch = sys.modules.get("torch")
-    return pickle.dumps((answer, read, bool(torch and torch.cuda.is_initialized())))
+    # Loaded already, by whoever made the watch.
+    from asrun.inside.watch import device_class
+
+    return pickle.dumps((answer, read, device_class()))
 
 
 _READ = {"opened": "open", "absent": "open", "listed": "os.listdir"}
@@ -123,16 +125,18 @@ def understood(reply: bytes, here: Callable[[str], str] = str) -> tuple[str, Any
         reply: The answer.
         here: Returns what a path there is called here.
     """
-    answer, read, cuda = pickle.loads(reply)
+    answer, read, device = pickle.loads(reply)
     for kind, event in _READ.items():
         for path in read[kind]:
             if not path.endswith((".py", ".pyc", ".so")):
                 # A record names the data that was read: whoever listens here hears of it as if it were read here.
                 sys.audit(event, *((here(path), None, os.O_RDONLY) if event == "open" else (here(path),)))
     torch = sys.modules.get("torch")
-    if cuda and torch and not torch.cuda.is_initialized():
-        # The device class of a record is that of the run as a whole.
+    # The device class of a record is that of the run as a whole.
+    if device == "cuda" and torch and not torch.cuda.is_initialized():
         torch.cuda.init()
+    elif device == "mps" and torch:
+        torch.zeros(1, device="mps")
     kind, what = pickle.loads(answer)
     return kind, what
 
@@ -145,5 +149,5 @@ def results(outcomes: dict[int, tuple[str, Any]]) -> list[Any]:
     return [what for _, (_, what) in sorted(outcomes.items())]
 
 
-NOTHING = pickle.dumps((pickle.dumps(("value", None)), {kind: [] for kind in _READ}, False))
+NOTHING = pickle.dumps((pickle.dumps(("value", None)), {kind: [] for kind in _READ}, "cpu"))
 """What is answered for an item that somebody else computes."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,7 +18,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import psutil
 
-__all__ = ["MARK", "Started", "end", "end_marked"]
+__all__ = ["KILL", "MARK", "Started", "end", "end_group", "end_marked"]
+
+if sys.platform == "win32":
+    KILL = signal.SIGTERM
+else:
+    KILL = signal.SIGKILL
+"""What ends a process whatever it does: on Windows, there is only one such."""
 
 MARK = "ASRUN_RUN"
 """The environment variable that says to which run a process belongs."""
@@ -58,11 +65,18 @@ class Started:
 
     def _is_of_the_run(self, process: psutil.Process) -> bool:
         try:
-            if hasattr(os, "getpgid") and os.getpgid(process.pid) == self.process.pid:
+            if sys.platform != "win32" and os.getpgid(process.pid) == self.process.pid:
                 return True
         except OSError:
             return False
         return _has(process, self._mark)
+
+
+def end_group(leader: int, sign: signal.Signals) -> None:
+    """Send a signal to all processes of a session; Windows has none, and there they are found by their mark alone."""
+    if sys.platform != "win32":
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, sign)
 
 
 def end_marked(mark: str) -> None:
@@ -107,12 +121,11 @@ def end(started: Started) -> None:
 
     process = started.process
     started.note()
-    for sign, patience in ((signal.SIGTERM, 2.0), (getattr(signal, "SIGKILL", signal.SIGTERM), 5.0)):
-        if hasattr(os, "killpg"):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, sign)
+    for sign, patience in ((signal.SIGTERM, 2.0), (KILL, 5.0)):
+        if sys.platform != "win32":
+            end_group(process.pid, sign)
         elif process.poll() is None:
-            process.kill()
+            process.send_signal(sign)
         for each in started.left():
             with suppress(psutil.Error, OSError):
                 each.send_signal(sign)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from typing import Any
 
 from asrun import machine
 from asrun.errors import AsrunError
 from asrun.inside.items import begin, compute, is_within, pack, results, understood
+
+if sys.platform == "win32":
+    from multiprocessing.connection import PipeConnection as End
+else:
+    from multiprocessing.connection import Connection as End
 
 __all__ = ["in_processes"]
 
@@ -33,8 +39,8 @@ def in_processes(function: Callable[[Any], Any], items: Sequence[Any], gpus: flo
 
 def _shared_out(function: Callable[[Any], Any], items: Sequence[Any], count: int, gpus: Sequence[str]) -> list[Any]:
     context = multiprocessing.get_context("spawn")
-    processes: dict[Connection, Any] = {}
-    busy: dict[Connection, int] = {}
+    processes: dict[End, Any] = {}
+    busy: dict[End, int] = {}
     outcomes: dict[int, tuple[str, Any]] = {}
     following = iter(range(len(items)))
     threads = str(max(1, machine.cores() // count))
@@ -42,7 +48,7 @@ def _shared_out(function: Callable[[Any], Any], items: Sequence[Any], count: int
     def first_failed() -> int:
         return min((index for index, (kind, _) in outcomes.items() if kind == "error"), default=len(items))
 
-    def next_item(connection: Connection) -> None:
+    def next_item(connection: End) -> None:
         index = next(following, None) if first_failed() == len(items) else None
         if index is not None:
             busy[connection] = index
@@ -63,7 +69,7 @@ def _shared_out(function: Callable[[Any], Any], items: Sequence[Any], count: int
         # An item before the first that failed may fail as well; those after it are not wanted any more.
         while busy and min(busy.values()) < first_failed():
             for connection in wait(list(busy)):
-                assert isinstance(connection, Connection)
+                assert isinstance(connection, End)
                 index = busy.pop(connection)
                 try:
                     outcomes[index] = understood(connection.recv_bytes())
@@ -90,7 +96,7 @@ def _lost(index: int, process: Any) -> AsrunError:
     )
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: End) -> None:
     """Compute items until nobody sends any more; in a process of its own."""
     watch = begin()
     while True:

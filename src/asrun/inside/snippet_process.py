@@ -45,7 +45,7 @@ def main(request_file: str) -> int:
     request = json.loads(Path(request_file).read_text("utf-8"))
     out, path, itself = Path(request["out"]), Path(request["snippet"]), os.getpid()
     end_with_parent(take_standard_input(), out)
-    if hasattr(signal, "SIGUSR1"):
+    if sys.platform != "win32":
         faulthandler.register(signal.SIGUSR1, all_threads=True)
     calls = Calls(request["folders"])
     watch = Watch(request["folders"])

@@ -9,6 +9,7 @@ import platform
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -23,8 +24,8 @@ from asrun.machine import cores
 from asrun.own import PACKAGE
 
 __all__ = [
-    "Watch", "device", "end_with_parent", "is_own", "left_behind", "modules", "take_standard_input", "versions",
-    "write",
+    "Watch", "device", "device_class", "end_with_parent", "is_own", "left_behind", "modules", "take_standard_input",
+    "versions", "write",
 ]  # fmt: skip
 
 
@@ -96,7 +97,8 @@ class Watch:
         import sysconfig
 
         python = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values()}
-        system = {"/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/run", tempfile.gettempdir()}
+        system = {"/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/run", "/System", "/Library", tempfile.gettempdir()}
+        system.add(os.environ.get("SYSTEMROOT", ""))
         never = {str(PACKAGE)}
         if matplotlib := sys.modules.get("matplotlib"):
             never |= {matplotlib.get_cachedir(), matplotlib.get_configdir()}
@@ -107,7 +109,7 @@ class Watch:
         return sorted(
             path
             for path in paths
-            if not path.endswith((".py", ".pyc", ".so", ".pth"))
+            if not path.endswith((".py", ".pyc", ".so", ".pyd", ".dll", ".dylib", ".pth"))
             and not within(path, never | python)
             and (not within(path, system) or within(path, inside))
         )
@@ -161,7 +163,7 @@ def end_with_parent(descriptor: int, scratch: Path | None = None) -> None:
             shutil.rmtree(scratch, ignore_errors=True)
         with contextlib.suppress(Exception):
             end_marked(os.environ[MARK])
-        if hasattr(os, "killpg"):
+        if sys.platform != "win32":
             os.killpg(os.getpgrp(), signal.SIGKILL)
         os._exit(1)
 
@@ -243,16 +245,54 @@ def versions(folders: list[str], also: Iterable[dict[str, Any]] = ()) -> dict[st
 
 def device() -> dict[str, Any]:
     """Say which device class was really used, its name, and how much memory the run took at its peak."""
+    torch, used = sys.modules.get("torch"), device_class()
+    if torch and used == "cuda":
+        name, peak = torch.cuda.get_device_name(), torch.cuda.max_memory_allocated() / 2**20
+    elif torch and used == "mps":
+        name, peak = f"GPU of {_processor()}", _taken_of_apple_gpu(torch) / 2**20
+    else:
+        name, peak = f"{_processor()}, {cores()} cores", _peak_memory()
+    return {"device_class": used, "device": name, "peak_memory_mb": round(peak, 1)}
+
+
+def device_class() -> str:
+    """Return the device class that this process has really used, as far as PyTorch tells it."""
     torch = sys.modules.get("torch")
     if torch and torch.cuda.is_initialized():
-        peak = torch.cuda.max_memory_allocated() / 2**20
-        return {"device_class": "cuda", "device": torch.cuda.get_device_name(), "peak_memory_mb": round(peak, 1)}
-    name = platform.processor() or platform.machine()
+        return "cuda"
+    return "mps" if torch and _taken_of_apple_gpu(torch) else "cpu"
+
+
+_SMALLEST_HEAP = 8 * 2**20
+"""Bytes that PyTorch takes of an Apple GPU for the first tensor on it, however small, and keeps."""
+
+
+def _taken_of_apple_gpu(torch: ModuleType) -> int:
+    """Return how many bytes of an Apple GPU's memory PyTorch holds; 0 where no tensor ever was on it.
+
+    PyTorch does not tell whether it has used that GPU, nor the most that it held. To ask takes a little by itself.
+    """
+    mps = getattr(getattr(torch, "backends", None), "mps", None)
+    if not mps or not mps.is_available():
+        return 0
+    held: int = torch.mps.driver_allocated_memory()
+    return held if held >= _SMALLEST_HEAP // 2 or torch.mps.current_allocated_memory() else 0
+
+
+def _processor() -> str:
+    """Return the name that the processor goes by, as far as the system tells it."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
-        name = names[0] if names else name
-    return {"device_class": "cpu", "device": f"{name}, {cores()} cores", "peak_memory_mb": round(_peak_memory(), 1)}
+        for line in info.read_text().splitlines():
+            if "model name" in line:
+                return line.partition(":")[2].strip()
+    if sys.platform == "darwin":
+        with contextlib.suppress(OSError):
+            asked = ["sysctl", "-n", "machdep.cpu.brand_string"]
+            told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+            if told:
+                return told
+    return platform.processor() or platform.machine()
 
 
 def _peak_memory() -> float:
@@ -263,9 +303,12 @@ def _peak_memory() -> float:
         held = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.MULTILINE)
         if held:
             return int(held[1]) / 2**10
-    try:
-        import resource
-    except ImportError:  # Windows has no such module, and no figure is better than a wrong one.
-        return 0.0
+    if sys.platform == "win32":
+        # Imported here: it takes a while to load.
+        import psutil
+
+        return psutil.Process().memory_info().peak_wset / 2**20
+    import resource
+
     unit = 2**20 if sys.platform == "darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

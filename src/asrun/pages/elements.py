@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import xml.etree.ElementTree as etree
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,6 @@ import numpy as np
 from markdown.util import AtomicString
 
 from asrun.model import Condition, Record, RunName, State
-from asrun.pages.citation import Citation
 from asrun.pages.literature import Entry, Published
 from asrun.values.comparison import LEVEL, Comparison, Interval
 from asrun.values.formats import describe, format_measure, format_number, format_seconds, plural
@@ -149,25 +147,6 @@ def provenance(record: Record, condition: Condition, links: Links) -> etree.Elem
     return element(
         "details", element("summary", "How this was made ", element("small", label)), table, classes="asrun-provenance"
     )
-
-
-_COUNTED = ("value", "claim", "figure", "table", "citation", "quiz", "exercise")
-
-
-def made_of(citations: Iterable[Citation], records_page: str | None) -> str:
-    """Say at the foot of a page what it rests on; nothing for a page that cites nothing."""
-    cited = list(citations)
-    runs = set().union(*(each.records for each in cited)) if cited else set()
-    kinds = Counter(each.kind for each in cited)
-    parts = [plural(kinds[kind], kind) for kind in _COUNTED if kinds[kind]]
-    if not parts:
-        return ""
-    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    told: list[etree.Element | str] = [f"This page has {listed}, all checked when it was built"]
-    if runs:
-        rest = plural(len(runs), "recorded run")
-        told += ["; they rest on ", element("a", rest, href=records_page) if records_page else rest]
-    return etree.tostring(element("p", *told, ".", classes="asrun-made"), encoding="unicode", method="html")
 
 
 def download_link(notebook: str) -> str:

@@ -98,5 +98,5 @@ def not_run(snippets: Iterable[Snippet], recorded: Collection[RunName]) -> Itera
             devices = {run.device for run in recorded if (run.snippet, run.scale) == (snippet.name, scale)}
             if not devices:
                 yield snippet.name, scale
-            elif snippet.needs.get("gpu") and "cuda" not in devices:
+            elif snippet.needs.get("gpu") and devices == {"cpu"}:
                 yield snippet.name, f"{scale}, on a GPU"

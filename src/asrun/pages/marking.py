@@ -13,18 +13,16 @@ from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
 from asrun.errors import AsrunError, Problems
-from asrun.pages.blocks.vocabulary import BLOCKS
+from asrun.pages.blocks import vocabulary
 from asrun.pages.prose import numbers_without_source
 from asrun.text.almost import doubtful_comments, doubtful_fences, lost_options
 from asrun.text.comments import without_long_comments
 from asrun.text.includes import number_lines, read_numbers
 from asrun.text.marks import Marked, mark_lines, places, strip_marks
-from asrun.text.overlooked import CODE, in_scripts, left_over, not_understood
+from asrun.text.markup import read_fragment, written
+from asrun.text.overlooked import in_code, in_scripts, left_over, not_understood
 
 __all__ = ["FencePreprocessor", "IndentedCode", "LastPostprocessor", "LinePreprocessor", "MarkPreprocessor", "Parsed"]
-
-OURS = frozenset(block.NAME for block in BLOCKS)
-OPTIONS = {block.NAME: frozenset([*block.OPTIONS, "attrs"]) for block in BLOCKS}
 
 
 class LinePreprocessor(Preprocessor):
@@ -56,7 +54,7 @@ class MarkPreprocessor(Preprocessor):
             lines, numbers = read_numbers(lines, first_line)
         marked = mark(lines, numbers, self.extension)
         page.hidden = marked.hidden
-        doubts = [*lost_options(page.path, marked.lines, numbers, marked.headers, OPTIONS)]
+        doubts = [*lost_options(page.path, marked.lines, numbers, marked.headers, vocabulary.options())]
         doubts += doubtful_fences(page.path, marked.lines, numbers)
         doubts += doubtful_comments(page.path, lines, numbers)
         for error in doubts:
@@ -67,12 +65,13 @@ class MarkPreprocessor(Preprocessor):
 def mark(lines: Sequence[str], numbers: Sequence[int], extension: Any) -> Marked:
     """Mark lines of a page, and note on the page what was marked."""
     page = extension.page
-    foreign = extension.blocks.blocks.keys() - OURS
+    ours = vocabulary.names()
+    foreign = extension.blocks.blocks.keys() - ours
     works: Collection[str] = ()
     # What is wrong with the literature is told where it is cited.
     with contextlib.suppress(AsrunError):
         works = page.context.citekeys()
-    marked = mark_lines(lines, numbers, foreign, ours=OURS, works=works)
+    marked = mark_lines(lines, numbers, foreign, ours=ours, works=works)
     page.headers |= marked.headers
     page.marked |= marked.places
     return marked
@@ -150,23 +149,25 @@ class LastPostprocessor(Postprocessor):
     def finish(self, text: str) -> None:
         """See to it that nothing on the page was lost."""
         page = self.extension.page
-        shown_as_code = {line for code in CODE.finditer(text) for line, _ in places(code[0])}
+        # Mostly every mark was taken off, and then there is nothing to look for.
+        tree = read_fragment(text if any(places(text)) else "")
+        shown_as_code = {line for line, _ in in_code(tree)}
         for line, name in sorted(page.headers.items()):
             if line not in shown_as_code and (line, 0) not in page.understood:
-                page.tell(name, not_understood(name, self.extension.blocks.blocks, OURS), line)
+                page.tell(name, not_understood(name, self.extension.blocks.blocks, vocabulary.names()), line)
                 # What ends it is wrong for the same reason.
                 ends = (place for place, kind in page.marked.items() if kind == "end" and place[0] > line)
                 page.understood |= {min(ends, default=(0, 0))}
         for cited in page.unfinished:
             problem = AsrunError(f"this {cited.kind} block does not end", remedy="write /// on a line of its own")
             page.fail(cited, problem)
-        scripts = in_scripts(text)
-        for place in left_over(text, page.marked):
+        scripts = in_scripts(tree)
+        for place in left_over(tree, page.marked):
             if place not in scripts or page.marked[place] in ("value", "work"):
                 page.leave(place)
         if not page.problems:
             # What was thrown away with something that is wrong is told when that is mended.
-            self.find_lost(text)
+            self.find_lost(written(tree))
         if self.extension.getConfig("numbers"):
             first_line = self.extension.getConfig("first_line")
             lines = without_long_comments([line.expandtabs(self.md.tab_length) for line in page.lines])

@@ -9,6 +9,7 @@ import numpy as np
 
 from asrun.errors import AsrunError, Exit
 from asrun.model import RunName, Where
+from asrun.pages.blocks import vocabulary
 from asrun.pages.citation import Citation
 from asrun.pages.context import Context
 from asrun.text.numerals import Unsourced, find_unsourced
@@ -40,7 +41,13 @@ def numbers_without_source(
     # What a record that is not fresh was made at is not known: it would be told once more for each of these numbers.
     unknown = any(each.error is not None and each.error.exit_code is Exit.STALE for each in cited)
     try:
-        found = find_unsourced(lines, first_line, context.number_settings())
+        found = find_unsourced(
+            lines,
+            first_line,
+            context.number_settings(),
+            sourced=vocabulary.names(lambda block: not block.PROSE),
+            asking=vocabulary.names(lambda block: block.ASKS),
+        )
     except AsrunError as error:
         return [Citation(KIND, "", Where(path, first_line), error=error)]
     return [

@@ -19,16 +19,19 @@ import json
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from asrun.errors import AsrunError
 from asrun.model import Where
 from asrun.publishing import imprint
 from asrun.publishing.imprint import MARK, Contents
+from asrun.records import locks
 
 __all__ = ["Notice", "Target", "aside", "is_about_writing", "mend", "publish", "unwritable"]
 
@@ -159,24 +162,8 @@ def _make_aside(folder: Path) -> Path:
 @contextlib.contextmanager
 def _held(folder: Path) -> Iterator[bool]:
     """Hold a folder, so that nobody takes it for one that was left behind; say whether nobody else holds it."""
-    try:
-        import fcntl
-
-        handle = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):  # Windows has no such locks; and what is not there is held by nobody.
-        yield True
-        return
-    try:
-        free = True
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            free = False
-        except OSError:  # Some file systems of networks have no locks.
-            pass
-        yield free
-    finally:
-        os.close(handle)
+    with locks.held(folder) as taken:
+        yield taken is not False
 
 
 # In one step
@@ -187,8 +174,9 @@ def _changed_places(new: Path, folder: Path, contents: Contents) -> bool:
     there = folder.stat()
     # It belongs to whom it belonged, and may be read by whom it was read.
     os.chmod(new, stat.S_IMODE(there.st_mode))
-    with suppress(OSError, AttributeError):
-        os.chown(new, there.st_uid, there.st_gid)
+    if sys.platform != "win32":
+        with suppress(OSError):
+            os.chown(new, there.st_uid, there.st_gid)
     if contents.marked:
         return not contents.foreign and _exchange(new, folder)
     if not contents.owned and not contents.foreign:
@@ -200,13 +188,17 @@ def _changed_places(new: Path, folder: Path, contents: Contents) -> bool:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Let two folders change places atomically (Linux only); say whether it was done."""
+    """Let two folders change places atomically, where the system and the file system can; say whether it was done."""
+    names, exchange = (os.fsencode(one), os.fsencode(other)), 2  # RENAME_EXCHANGE, RENAME_SWAP
     try:
-        rename = ctypes.CDLL(None, use_errno=True).renameat2
+        # Windows has no such call, and no library of this name.
+        system: Any = ctypes.CDLL(None)
+        if sys.platform == "darwin":
+            return bool(system.renamex_np(*names, ctypes.c_uint(exchange)) == 0)
+        here = -100  # AT_FDCWD
+        return bool(system.renameat2(here, names[0], here, names[1], ctypes.c_uint(exchange)) == 0)
     except (OSError, AttributeError, TypeError):
         return False
-    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0)
 
 
 def _discard(made: Path, folder: Path) -> None:

@@ -10,6 +10,7 @@ from asrun.checks import examples, links
 from asrun.checks.reading import list_pages
 from asrun.errors import AsrunError
 from asrun.model import Where
+from asrun.pages.blocks import vocabulary
 from asrun.pages.citation import Citation
 from asrun.pytest_items.state import CONTEXT, AsrunItem, read
 
@@ -25,9 +26,9 @@ class PageFile(pytest.File):
         found = read(self.config, self.path)
         if found.error:
             yield CitationItem.from_parent(self, name="can be read", cited=None, error=found.error)
-        names = _Names()
+        names, stating = _Names(), vocabulary.names(lambda block: block.STATES)
         for cited in found.citations:
-            name = cited.text if cited.kind == "claim" else f"line {cited.where.line}: {cited.kind} {cited.text}"
+            name = cited.text if cited.kind in stating else f"line {cited.where.line}: {cited.kind} {cited.text}"
             yield CitationItem.from_parent(self, name=names(name), cited=cited, error=cited.error)
         # What cannot be decoded is a problem of the page, told above.
         text = self.path.read_text("utf-8-sig", errors="replace")

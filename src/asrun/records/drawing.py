@@ -3,6 +3,10 @@
 A drawing stands in a page as it is, and may come from anyone. So there are no lists of what is bad here: what is not
 named below is refused, in whatever way a browser might take it. A drawing can be seen and read, and that is all; it
 names nothing outside of itself, and nothing of the page can be meant by it.
+
+Libraries that clean HTML, such as nh3, judge elements, attributes and links by their names. They let through a value
+like `clip-path="url(//elsewhere)"`, and write HTML where a record holds XML. So the list is kept here, and with it how
+each value may be written. What else a record says is escaped where it enters a page.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From a Matplotlib figure to SVG that belongs to a page: its font, its colours, its light and its dark.
 
-The style itself is `assets/matplotlibrc`. What it cannot say is done here: the style's colours become CSS variables,
-what Matplotlib writes for a page of its own is taken out, and the figure's label becomes the alt text.
+The style itself is `house_style.STYLE`. What it cannot say is done here: its colours become CSS variables, what
+Matplotlib writes for a page of its own is taken out, and the figure's label becomes the alt text.
 """
 
 from __future__ import annotations
@@ -16,33 +16,14 @@ from defusedxml.ElementTree import fromstring
 
 from asrun.errors import AsrunError
 from asrun.model import Figure
-from asrun.own import ASSETS
 from asrun.records.drawing import id_prefix, sanitise_svg
 from asrun.records.ground import has_its_own, keep_words
+from asrun.records.house_style import COLOURS, VARIABLES
 from asrun.records.raster import HEAVY, follows_the_page, lighten
 
-__all__ = ["COLOURS", "MATPLOTLIBRC", "to_svg"]
+__all__ = ["to_svg"]
 
-MATPLOTLIBRC = ASSETS / "matplotlibrc"
-"""The house style; the runner sets the environment variable of the same name to it."""
-
-COLOURS = {
-    "#0072b2": "--fig-1",
-    "#e0650a": "--fig-2",
-    "#00a05a": "--fig-3",
-    "#6f4600": "--fig-4",
-    "#5f35ad": "--fig-5",
-    "#1b95ee": "--fig-6",
-    "#b15184": "--fig-7",
-    "#3d3a36": "--fig-8",
-    "#1f2430": "--fig-fg",
-    "#5b6472": "--fig-muted",
-    "#dfe3e8": "--fig-grid",
-    "#fdfdfc": "--fig-bg",
-}
-"""The colours of `assets/matplotlibrc` and the CSS variables that stand for them in a page."""
-
-_PAPER = "#fdfdfc"
+_PAPER = COLOURS["fig-bg"]
 
 _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
@@ -172,5 +153,5 @@ def _rounded(number: re.Match[str]) -> str:
 
 
 def _variable(colour: re.Match[str]) -> str:
-    variable = COLOURS.get(colour[0].lower())
+    variable = VARIABLES.get(colour[0].lower())
     return f"var({variable}, {colour[0].lower()})" if variable else colour[0]

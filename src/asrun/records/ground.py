@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from asrun.records.house_style import COLOURS
+
 __all__ = ["has_its_own", "keep_words"]
 
-_WORDS = "#1f2430"
-"""The colour of words in `assets/matplotlibrc`, which is turned on a dark page."""
-_KEPT = "#1f2431"
+_WORDS = COLOURS["fig-fg"]
+"""The colour of words, which is turned on a dark page."""
+_KEPT = f"#{int(_WORDS[1:], 16) ^ 1:06x}"
 """As good as the same, and no colour of the house: it stays as it is on any page."""
 
 

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from asrun.model import Provenance
+from asrun.model import Key, Provenance
 from asrun.records.codec import DEEPEST, is_name
 
-__all__ = ["SCHEMA", "read"]
+__all__ = ["KEY", "SCHEMA", "read", "read_key"]
 
 SCHEMA = 1
 
@@ -44,7 +44,8 @@ def read(text: str) -> dict[str, Any]:
         raise ValueError(f"schema {schema!r}, this version reads {SCHEMA}")
     _check_fields(document, "", _RECORD, optional=("output_seal", "seal", "remarks"))
     _check_names(document["values"])
-    _check_fields(document["key"], "key.", _KEY, optional=_NEWER)
+    read_key(document["key"])
+    _check_fields(document["key"], "key.", _DRAWN)
     _check_fields(document["provenance"], "provenance.", _PROVENANCE)
     if unknown := set(document["provenance"]) - set(_PROVENANCE):
         raise ValueError(f"provenance has the unknown field {min(unknown)!r}")
@@ -53,6 +54,16 @@ def read(text: str) -> dict[str, Any]:
             raise ValueError(f"in figures, none can be called {name!r}")
         _check_fields(entry, f"figures.{name}.", _FIGURE)
     return document
+
+
+def read_key(told: Any) -> Key:
+    """Read what decided a run, as a record has it, or a notebook.
+
+    Raises:
+        ValueError: naming the first part that is missing, or not what it must be.
+    """
+    _check_fields(told, "key.", KEY, optional=_NEWER)
+    return Key(**{part: told[part] for part in KEY if part in told})
 
 
 def _check_nesting(document: Any) -> None:
@@ -180,13 +191,17 @@ _RECORD: dict[str, _Kind] = {
     "key": _object,
     "provenance": _object,
 }
-_KEY: dict[str, _Kind] = {
+KEY: dict[str, _Kind] = {
     "code": _each(_each(_line, _line), _place),
     "files": _each(_line, _place),
     "environment": _each(_line, _line),
     "passed_by": _each(_all(_line), _place),
     "not_imported": _all(_place),
     "reached_otherwise": _each(_all(_line), _place),
+}
+"""What decided a run, of a snippet or of a notebook, part by part."""
+
+_DRAWN: dict[str, _Kind] = {
     "plot_code": _each(_each(_line, _line), _place),
     "plot_files": _each(_line, _place),
 }

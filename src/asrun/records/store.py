@@ -28,9 +28,9 @@ import numpy as np
 from asrun.errors import AsrunError
 from asrun.model import Figure, Provenance, Record, RunName, Where
 from asrun.project import Project
-from asrun.records import apart, codec
+from asrun.records import apart, codec, locks
 from asrun.records.drawing import check_drawing, id_prefix
-from asrun.records.schema import SCHEMA
+from asrun.records.schema import KEY, SCHEMA
 from asrun.records.schema import read as read_document
 
 __all__ = ["DESCRIPTION", "Store", "read_file", "write_whole"]
@@ -65,22 +65,9 @@ def write_whole(path: Path, data: bytes) -> None:
 @contextlib.contextmanager
 def alone_in(folder: Path) -> Iterator[bool]:
     """Wait until nobody else writes in a folder, and keep others waiting; say whether that can be had here."""
-    try:
-        import fcntl
-
-        handle = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):  # Windows: two writers at once are left to chance there.
-        yield False
-        return
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            locked = True
-        except OSError:  # Some file systems of networks have no locks.
-            locked = False
-        yield locked
-    finally:
-        os.close(handle)
+    # Where it cannot be had, two writers at once are left to chance.
+    with locks.held(folder, wait=True) as alone:
+        yield bool(alone)
 
 
 class Store:
@@ -88,6 +75,13 @@ class Store:
 
     Arguments:
         project: Whose records.
+
+    Examples:
+        >>> store = Store(find_project())
+        >>> store.list()
+        [RunName(snippet='coin', scale='quick', device='cpu')]
+        >>> store.get(store.list()[0]).values["tosses"]
+        12345
     """
 
     def __init__(self, project: Project):
@@ -104,10 +98,18 @@ class Store:
         return names
 
     def path(self, run: RunName) -> Path:
+        """Return where the file of a record is, or would be.
+
+        Arguments:
+            run: Which record.
+        """
         return self.folder / run.snippet / f"{run.scale}-{run.device}.json"
 
     def get(self, run: RunName) -> Record | None:
-        """Read a record; None when there is none.
+        """Read a record, fresh or not; None when there is none.
+
+        Arguments:
+            run: Which one.
 
         Raises:
             AsrunError: when the file cannot be understood.
@@ -143,6 +145,9 @@ class Store:
             snippet: Its name.
             scale: The only one that is wanted.
             among: The snippet's scales, the preferred ones first; by default those that the project prefers.
+
+        Raises:
+            AsrunError: when the file cannot be understood.
         """
         for wanted in [scale] if scale else among or self.project.scales:
             for device in self.project.devices:
@@ -205,16 +210,7 @@ class Store:
             "output": record.output.split("\n") if record.output else [],
             "output_seal": codec.seal(record.output, {}),
             "figures": figures,
-            "key": {
-                "code": record.code,
-                "files": record.files,
-                "environment": record.environment,
-                "passed_by": record.passed_by,
-                "not_imported": record.not_imported,
-                "reached_otherwise": record.reached_otherwise,
-                "plot_code": record.plot_code,
-                "plot_files": record.plot_files,
-            },
+            "key": record.parts() | {"plot_code": record.plot_code, "plot_files": record.plot_files},
             "provenance": asdict(record.provenance),
         }
         if record.remarks:
@@ -289,12 +285,7 @@ class Store:
             values=codec.decode(values, arrays, large),
             output=output,
             figures=figures,
-            code=key["code"],
-            files=key["files"],
-            environment=key.get("environment", {}),
-            passed_by=key.get("passed_by", {}),
-            not_imported=key.get("not_imported", []),
-            reached_otherwise=key.get("reached_otherwise", {}),
+            **{part: key[part] for part in KEY if part in key},
             plot_code=key["plot_code"],
             plot_files=key["plot_files"],
             provenance=Provenance(**document["provenance"]),

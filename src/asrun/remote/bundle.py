@@ -26,6 +26,7 @@ from asrun.errors import AsrunError
 from asrun.freshness.conditions import record_condition
 from asrun.freshness.snippet import find_snippet
 from asrun.model import Record, RunName, State, Where
+from asrun.options import DEVICE_CLASSES
 from asrun.project import Project
 from asrun.publishing.outfile import check_free, write_out
 from asrun.records import apart
@@ -48,7 +49,7 @@ MOST_MEMBERS = 4096
 _BLOCK = tarfile.BLOCKSIZE
 _LONGEST_REASON = 500
 _MEMBER = re.compile(
-    r"(?P<snippet>[^\W\d]\w*)/(?P<scale>[\w-]+)-(?P<device>cpu|cuda)"
+    r"(?P<snippet>[^\W\d]\w*)/(?P<scale>[\w-]+)-(?P<device>" + "|".join(DEVICE_CLASSES) + ")"
     r"(?:(?P<record>\.json)|\.(?P<figure>\w[\w-]*)\.[0-9a-f]{8}\.svg|\.[a-z0-9_-]+\.[0-9a-f]{8}\.npy\.gz)"
 )
 _KINDS = {

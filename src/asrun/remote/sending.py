@@ -23,7 +23,7 @@ from typing import Any
 
 from asrun import __version__
 from asrun.errors import AsrunError
-from asrun.freshness import conditions
+from asrun.freshness import conditions, failures
 from asrun.freshness.snippet import find_snippet
 from asrun.model import Record, RunName, Where
 from asrun.project import Project
@@ -82,10 +82,10 @@ class Sent:
         if not isinstance(reply.get("bundle"), str):
             error = error or AsrunError(f"{run} came back without a record", remedy=SAME)
             tried = conditions.attempted(self.project, find_snippet(run.snippet, self.project), run)
-            conditions.note_failure(self.here, run, error, tried)
+            failures.note(self.here, run, error, tried)
             raise error
         record = self._record(run, reply)
-        conditions.forget_failure(self.here, run)
+        failures.forget(self.here, run)
         store.put(record)
         if error:
             raise error

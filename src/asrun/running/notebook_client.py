@@ -7,16 +7,16 @@ import importlib.util
 import json
 import os
 import re
-import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asrun.errors import AsrunError
-from asrun.inside.leftovers import MARK, end_marked
+from asrun.inside.leftovers import KILL, MARK, end_group, end_marked
 from asrun.model import Where
 from asrun.own import PACKAGE
 from asrun.records.secrecy import secrets
@@ -30,13 +30,18 @@ if TYPE_CHECKING:
 
 __all__ = ["require", "run"]
 
+_LONGEST_SOCKET = 100
+"""Bytes that the name of a socket may have on every system: macOS takes 103, Linux 107."""
+
 
 def require() -> None:
-    """See to it that what executes notebooks is installed.
+    """See to it that what executes notebooks is installed, and that this is a system on which it was tried.
 
     Raises:
         AsrunError: when it is not.
     """
+    if sys.platform == "win32":
+        raise AsrunError("notebooks are not executed on Windows", remedy="in WSL they are: wsl --install")
     try:
         import ipykernel  # noqa: F401
         import nbclient  # noqa: F401
@@ -108,7 +113,7 @@ def run(
         specs = KernelSpecManager(kernel_dirs=[str(scratch / "kernels")], ensure_native_kernel=False)
         manager = AsyncKernelManager(kernel_name="asrun", kernel_spec_manager=specs)
         manager.connection_file = str(scratch / "connection.json")
-        if os.name == "posix":
+        if sys.platform != "win32" and len(os.fsencode(scratch / "socket-1")) < _LONGEST_SOCKET:
             # Sockets that are files in a private folder: two runs at once cannot take each other's port.
             manager.transport, manager.ip = "ipc", str(scratch / "socket")
         notebook = nbformat.from_dict(document | {"metadata": {}})  # type: ignore[no-untyped-call]
@@ -119,7 +124,9 @@ def run(
             environment = _environment(folders, scratch) | {MARK: scratch.name}
             options = {"env": environment, "stdout": printed, "stderr": printed}
             failure = _follow(client, manager, options, minutes * 60)
-        replaced = secrets() | {str(work): ".", f"{root}{os.sep}": "", str(root): ".", os.path.expanduser("~"): "~"}
+        replaced = secrets() | _as_written(
+            {str(work): ".", f"{root}{os.sep}": "", str(root): ".", os.path.expanduser("~"): "~"}
+        )
         for cell, ran in zip(at.cells, [cell for cell in notebook.cells if cell.cell_type == "code"], strict=True):
             cell["execution_count"] = ran.execution_count
             cell["outputs"] = [_scrubbed(ipynb.plain_output(output), replaced) for output in _plain(ran.outputs)]
@@ -214,15 +221,17 @@ def _follow(client: Any, manager: AsyncKernelManager, options: dict[str, Any], s
     thread = threading.Thread(target=work, daemon=True)
     try:
         thread.start()
-        thread.join(seconds)
+        until = time.monotonic() + seconds
+        # A little at a time: on Windows, nothing interrupts a thread that waits for another.
+        while thread.is_alive() and (left := until - time.monotonic()) > 0:
+            thread.join(min(left, 0.5))
         if thread.is_alive():
             return TimeoutError()
         return errors[0] if errors else None
     finally:
         # Before the pipe is closed: a kernel that ends itself would take what it printed with it.
-        for group in groups if hasattr(os, "killpg") else ():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, signal.SIGKILL)
+        for group in groups:
+            end_group(group, KILL)
         end_marked(mark)
         os.close(write_end)
         os.close(read_end)
@@ -256,6 +265,11 @@ def _told(
         log.write_text(re.sub(r"\x1b\[[0-9;]*m", "", str(error)), "utf-8")
         remedy = f"the whole traceback is in .asrun/logs/{log.name}; or {remedy}"
     return AsrunError(f"{at} raised {error.ename}: {error.evalue}", where=where, remedy=remedy)
+
+
+def _as_written(paths: dict[str, str]) -> dict[str, str]:
+    """Return paths as they are, and before that as `repr` writes those that have backslashes."""
+    return {path.replace("\\", "\\\\"): shown for path, shown in paths.items()} | paths
 
 
 def _plain(value: Any) -> Any:

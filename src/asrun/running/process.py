@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from asrun.errors import AsrunError
 from asrun.freshness.key import folders, given_to_all
-from asrun.inside.leftovers import MARK, Started, end
+from asrun.inside.leftovers import KILL, MARK, Started, end
 from asrun.model import RunName, Snippet, Where
 from asrun.project import Project
+from asrun.records.house_style import STYLE
 from asrun.records.terminal import as_line, as_shown
 from asrun.running.follow import Follow, Listener
 from asrun.running.interruption import going_on
@@ -39,6 +40,12 @@ ENDING = 5.0
 """Seconds that Python itself has to end after that, with all that is registered to be done then."""
 
 
+if sys.platform == "win32":
+    _OWN_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    _OWN_GROUP = 0
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a run may take."""
@@ -53,9 +60,9 @@ class Limits:
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-def environment(device: str, threads: int | None = None, hash_seed: int = 0) -> dict[str, str]:
+def environment(device: str, style: Path, threads: int | None = None, hash_seed: int = 0) -> dict[str, str]:
     """Return the environment of the child process: the same drawing and hashing everywhere, and GPUs only on cuda."""
-    given = os.environ | given_to_all(device) | {"PYTHONHASHSEED": str(hash_seed)}
+    given = os.environ | given_to_all(device, style) | {"PYTHONHASHSEED": str(hash_seed)}
     return given | dict.fromkeys(_THREADS, str(threads)) if threads else given
 
 
@@ -84,6 +91,7 @@ def start(
         "out": str(out),
     }
     write(out / "request.json", json.dumps(request), run)
+    write(out / "matplotlibrc", STYLE, run)
     try:
         process = subprocess.Popen(
             # Safe path: the project's folder is no place to import from, as it is none for `python snippets/NAME.py`.
@@ -92,8 +100,10 @@ def start(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=project.root,
-            env=environment(run.device, limits.threads, hash_seed) | {MARK: out.name},
+            env=environment(run.device, out / "matplotlibrc", limits.threads, hash_seed) | {MARK: out.name},
+            # Ctrl-C is for asrun, who then ends what it has started.
             start_new_session=True,
+            creationflags=_OWN_GROUP,
         )
     except OSError as error:
         raise AsrunError(
@@ -137,7 +147,8 @@ def no_room(run: RunName, error: OSError) -> AsrunError:
     """Say that a run has no folder for what it and asrun tell each other."""
     return AsrunError(
         f"{run} cannot be run: {error.strerror or error}",
-        remedy="make room for temporary files, or name another folder for them: TMPDIR=/another/folder asrun …",
+        remedy="make room for temporary files, or name another folder for them: "
+        + ("TEMP" if sys.platform == "win32" else "TMPDIR"),
     )
 
 
@@ -165,7 +176,7 @@ def _settle(started: Started, report: dict[str, Any] | None, *, told: bool) -> l
         remarks.append(f"it was killed by {_signal(-process.returncode)} after it had returned what is recorded")
     if left:
         names = ", ".join(sorted({name for each in left if (name := as_line(_name(each)))}))
-        remarks.append(f"it left {plural(len(left), 'process')} behind ({names}); that was ended")
+        remarks.append(f"it left {plural(len(left), 'process', 'processes')} behind ({names}); that was ended")
     if goes_on or left:
         end(started)
     return remarks
@@ -256,7 +267,7 @@ def failed(project: Project, snippet: Snippet, run: RunName, code: int, out: Pat
             f"{run} {killed} before it could report{follow.last_lines()}",
             where=where,
             remedy="it may have needed more memory than there is: try a smaller scale"
-            if code == -signal.SIGKILL
+            if code == -KILL
             else f"see it happen: {_by_hand(project, snippet)}",
         )
     # Half of a surrogate pair can be raised, but neither printed nor written.
@@ -280,4 +291,6 @@ def failed(project: Project, snippet: Snippet, run: RunName, code: int, out: Pat
 def _by_hand(project: Project, snippet: Snippet) -> str:
     """Return what to type to run a snippet with plain Python, which looks for modules next to it and no further."""
     sources = os.pathsep.join(project.relative(folder) for folder in project.sources if folder.is_dir())
-    return f"{f'PYTHONPATH={sources} ' if sources else ''}python {project.relative(snippet.path)}"
+    # As PowerShell takes it, or a shell.
+    setting = f"$env:PYTHONPATH='{sources}'; " if sys.platform == "win32" else f"PYTHONPATH={sources} "
+    return f"{setting if sources else ''}python {project.relative(snippet.path)}"

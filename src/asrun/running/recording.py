@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 
 from asrun.errors import AsrunError
-from asrun.freshness import conditions
+from asrun.freshness import conditions, failures
 from asrun.model import Record, RunName, Snippet
 from asrun.project import Project
 from asrun.records.store import Store
@@ -32,13 +31,10 @@ def make_record(
         try:
             record = run_snippet(project, snippet, scale, device, partial(tell, str(run)), at_once=at_once)
         except AsrunError as error:
-            # Where not even that can be written, the failure itself is still what is told.
-            with suppress(OSError):
-                conditions.note_failure(project, run, error, tried)
+            failures.note(project, run, error, tried)
             raise
         rescue.put(project, store, record)
-        with suppress(OSError):
-            conditions.forget_failure(project, run)
+        failures.forget(project, run)
     return draw(project, store, snippet, record, tell)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,22 +20,17 @@ from typing import Any
 from asrun import machine
 from asrun.errors import AsrunError
 from asrun.freshness import needs
-from asrun.freshness.key import data_digests, folders, plot_code, unreached, variable_digests
-from asrun.freshness.reach import Observed, PassedBy, Reading, merge
+from asrun.freshness.key import data_digests, key_of_run, plot_code, sources
+from asrun.freshness.reach import Entry, Reading
 from asrun.model import Figure, Provenance, Record, RunName, Snippet, Where
 from asrun.project import Project
-from asrun.records import codec
+from asrun.records import codec, locks
 from asrun.records.printed import shortened
 from asrun.records.raster import replaced
 from asrun.records.secrecy import hidden, secrets
 from asrun.running.follow import forgiving
 from asrun.running.interruption import check
 from asrun.running.process import Limits, Listener, no_room, start, write
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such module, and hardly anybody trains there.
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["choose_device", "commit", "limits", "redraw", "run_snippet"]
 
@@ -55,6 +52,8 @@ def choose_device(snippet: Snippet, wanted: str | None, took: Mapping[str, float
         has_gpu=machine.has_gpu,
         lacking="this machine has no NVIDIA GPU that its driver can see",
         remedy="leave --device out, or run it where there is one",
+        # PyTorch has let go of the GPUs of Intel's Macs.
+        has_apple_gpu=sys.platform == "darwin" and platform.machine() == "arm64",
         took=took,
     )
 
@@ -79,7 +78,7 @@ def limits(snippet: Snippet, scale: str, project: Project, *, at_once: int = 1) 
 @contextmanager
 def _own_gpu(device: str, listener: Listener) -> Iterator[None]:
     """Wait until no other run of asrun's is on the GPU: two would slow each other down, or not fit."""
-    if device != "cuda" or fcntl is None:
+    if device == "cpu":
         yield
         return
     try:
@@ -89,31 +88,24 @@ def _own_gpu(device: str, listener: Listener) -> Iterator[None]:
         yield
         return
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if locks.take(lock) is False:
             listener("waits for the GPU, on which another run is going on")
-            _wait_for(lock)
-        except OSError:
-            # Some file systems have no locks.
-            pass
+            while locks.take(lock) is False:
+                # This run may be interrupted, in whichever thread it is.
+                check()
+                time.sleep(0.2)
         yield
     finally:
         os.close(lock)
 
 
-def _wait_for(lock: int) -> None:
-    """Wait until nobody else has a lock, or this run is interrupted, in whichever thread it is."""
-    while True:
-        with suppress(BlockingIOError):
-            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        check()
-        time.sleep(0.2)
-
-
 def _gpu_lock() -> Path:
     """Return the file that one user's runs lock in turn: nobody else can open what another user has made."""
-    return Path(tempfile.gettempdir()) / f"asrun-gpu-{os.getuid()}.lock"
+    folder = Path(tempfile.gettempdir())
+    if sys.platform == "win32":
+        # Each user's temporary files have a folder of their own there.
+        return folder / "asrun-gpu.lock"
+    return folder / f"asrun-gpu-{os.getuid()}.lock"
 
 
 @contextmanager
@@ -166,21 +158,22 @@ def run_snippet(
     """
     run, listener = RunName(snippet.name, scale, device), forgiving(listener)
     # Digests are taken before the run: an edit while it trains must leave the record stale, not wrong.
-    reading = Reading(snippet.path, "run", folders=folders(project), root=project.root)
+    reading = Reading(Entry(snippet.path, "run"), sources(project))
     with _scratch(run) as out, _own_gpu(device, listener):
         request = {"do": "run", "parameters": snippet.scales[scale]}
         allowed = limits(snippet, scale, project, at_once=at_once)
         printed, report = start(project, snippet, run, out, listener, request, allowed, hash_seed)
         answer = _answer(out / "values.json", run)
-    if report["device_class"] != device:
+    if (used := report["device_class"]) != device:
         raise AsrunError(
-            f"{run} used the {report['device_class']} instead",
+            f"{run} used the {used} instead",
             where=Where(project.relative(snippet.path)),
-            remedy='take torch.device("cuda") when torch.cuda.is_available(), and NEEDS = {"gpu": "preferred"}',
+            remedy=f"ask for it: asrun run {snippet.name} --scale {scale} --device mps; or take no tensor to it"
+            if used == "mps"
+            else 'take torch.device("mps") when torch.backends.mps.is_available()'
+            if device == "mps"
+            else 'take torch.device("cuda") when torch.cuda.is_available(), and NEEDS = {"gpu": "preferred"}',
         )
-    reached, passed_by = reading.reached(), PassedBy()
-    if report["calls"]:
-        reached, passed_by = reading.observed(_observed(report))
     came_to = [answer, printed, report["remarks"]]
     answer, printed, remarks = hidden(came_to, secrets())
     if [answer, printed, remarks] != came_to:
@@ -192,14 +185,9 @@ def run_snippet(
         values=codec.decode(*answer),
         output=printed,
         figures={},
-        code=merge(reached, unreached(project, reading.entered(), report["modules"])),
-        files=data_digests(project, report),
+        **key_of_run(project, reading, report, device).parts(),
         plot_code={},
         plot_files={},
-        environment=variable_digests(project, report["variables"], device),
-        passed_by=passed_by.functions,
-        not_imported=passed_by.modules,
-        reached_otherwise=passed_by.reached_otherwise,
         remarks=tuple(remarks),
         provenance=Provenance(
             when=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -212,13 +200,6 @@ def run_snippet(
         ),
     )
     return shortened(made, project.output_lines)
-
-
-def _observed(report: dict[str, Any]) -> Observed:
-    watched, called = (
-        {Path(file): set(labels) for file, labels in report["calls"][kind].items()} for kind in ("watched", "called")
-    )
-    return Observed(watched, called, set(map(Path, report["modules"])))
 
 
 def redraw(project: Project, snippet: Snippet, record: Record, listener: Listener) -> Record:

@@ -20,6 +20,7 @@ from asrun.model import Condition, RunName, State, Where
 from asrun.pages.context import Context
 from asrun.project import Project
 from asrun.publishing import place, swap
+from asrun.records import locks
 from asrun.records.store import Store
 from asrun.running import notebooks
 from asrun.running import snippets as runner
@@ -50,7 +51,7 @@ def bring_up_to_date(
     """
     read = read or sources(project)
     surveyed = survey(project, read)
-    found = conditions.conditions(project, store, read=read)
+    found = conditions.judge_records(project, store, read=read)
     broken = [name for name, condition in found.items() if condition.state is State.BROKEN]
     unread = [_why_broken(store, name, found[name]) for name in broken if name.snippet in surveyed.found]
     if run and (problems := [*surveyed.broken.values(), *unread]):
@@ -280,15 +281,6 @@ def _only_one(project: Project) -> Iterator[None]:
     except OSError as error:
         raise swap.unwritable(error, _target(project)) from error
     with lock:
-        try:
-            import fcntl
-        except ImportError:  # Windows: two builds at once are left to chance there.
-            yield
-            return
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise AsrunError(
-                "another build of this project is running", remedy="wait for it, then try again"
-            ) from error
+        if locks.take(lock.fileno()) is False:
+            raise AsrunError("another build of this project is running", remedy="wait for it, then try again")
         yield

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import os
-import re
 import shutil
 import unicodedata
 from pathlib import Path
@@ -14,14 +12,12 @@ import fontTools
 
 from asrun.errors import AsrunError
 from asrun.own import ASSETS
+from asrun.text.markup import read_page, select
 
 __all__ = ["FONT", "math_code_points", "subset", "write_site_font"]
 
 FONT = ASSETS / "vendor" / "noto-sans-math.woff2"
 """The whole font, as the wheel carries it."""
-
-_MATH = re.compile(r"<math\b[^>]*>(.*?)</math>", re.DOTALL)
-_TAG = re.compile(r"<[^>]*>")
 
 # A browser shows a single letter in <mi> as mathematical italic (MathML Core, "math-auto"): the page says x and asks
 # the font for U+1D465. The planes' letters name their plain ones; italic h was in Unicode before them.
@@ -48,9 +44,9 @@ def math_code_points(html_text: str) -> set[int]:
     Returns:
         Nothing, where it has no formula.
     """
-    shown = {
-        ord(letter) for math in _MATH.findall(html_text) for letter in html.unescape(_TAG.sub("", math)) if letter > " "
-    }
+    # Most parts have none, and are not read for that.
+    formulas = select(read_page(html_text), "math") if "<math" in html_text.lower() else []
+    shown = {ord(letter) for formula in formulas for letter in formula.text() if letter > " "}
     return shown and shown | {_ITALIC[code] for code in shown & _ITALIC.keys()} | _ALWAYS
 
 

@@ -23,6 +23,7 @@ from math_core import LatexError, LatexToMathML
 from asrun.errors import AsrunError, Problems
 from asrun.model import Where
 from asrun.text.marks import MARK, strip_marks
+from asrun.text.markup import Node, attribute, read_fragment, rename, select, set_attributes, written
 
 __all__ = ["MACROS", "MathExtension", "makeExtension"]
 
@@ -38,22 +39,14 @@ MACROS = {
 }
 """The commands that every formula has beside LaTeX's own. A host adds more with the option `macros`."""
 
-_BROKEN_REFERENCE = re.compile(r'<a href="#([^"]*)">\(\?\?\)</a>')
 _BLOCK_REMEDY = "Put a blank line before and after $$ … $$, and none inside."
-_LONE_REFERENCE = re.compile(r"^<math><mtext>(<a [^>]*>[^<]*</a>)</mtext></math>$")
-"""A reference to a numbered formula is a link and no formula."""
-_OVERLINE = (
-    '<mo stretchy="true">\N{COMBINING LOW LINE}</mo></mover>',
-    '<mo class="overline">\N{OVERLINE}</mo></mover>',
-)
-"""What the converter writes for \\overline, which no browser stretches, and what math.css draws as a border."""
-_PRIMED = re.compile(r"<msup>(<(m[ino])(?: [^>]*)?>[^<]*</\2>)<mo[^>]*>([′″‴])</mo></msup>")
+_LOST = "(??)"
+"""The text of a reference that leads nowhere."""
+_SIGNS = frozenset({"mi", "mn", "mo"})
+_PRIMES = frozenset("′″‴")
 _VALUE = re.compile(rf"\{{\{{{MARK}\s*[a-zA-Z]\w*\.\w")
 _PHONE_LINE = 32
 """Signs of a formula that fit on one line of a phone."""
-_TAG = re.compile(r"<[^>]*>")
-_LABEL = re.compile(r' id="([^"]*)"')
-_NAMED_ENTITY = re.compile(r"&(?!(?:lt|gt|amp);)\w+;")
 _HEADING = re.compile(r"h[1-6]")
 _UNSEEN = {ord("\N{FUNCTION APPLICATION}"): None, ord("\N{VARIATION SELECTOR-1}"): None}
 
@@ -81,15 +74,15 @@ class MathTreeprocessor(Treeprocessor):
     def run(self, root: etree.Element) -> None:
         """Convert all formulas of the page, or say what is wrong with each that cannot be."""
         formulas = list(self._formulas(root))
-        markup = self._convert(formulas)
-        self._label_headings(root, {id(f.element): m for f, m in zip(formulas, markup, strict=True)})
-        for formula, mathml in zip(formulas, markup, strict=True):
-            wide = len(html.unescape(_TAG.sub("", mathml))) > _PHONE_LINE
+        drawn = self._convert(formulas)
+        self._label_headings(root, {id(f.element): shown for f, shown in zip(formulas, drawn, strict=True)})
+        for formula, shown in zip(formulas, drawn, strict=True):
+            wide = len(shown.text()) > _PHONE_LINE
             formula.element.set("class", "math wide" if wide else "math")
             if wide:
                 # It may have to scroll, and not every browser lets the keyboard reach a scroll box unasked.
                 formula.element.set("tabindex", "0")
-            formula.element.text = AtomicString(self.md.htmlStash.store(mathml))
+            formula.element.text = AtomicString(self.md.htmlStash.store(written(shown)))
 
     def _formulas(self, root: etree.Element) -> Iterator[_Formula]:
         for parent in root.iter():
@@ -134,7 +127,8 @@ class MathTreeprocessor(Treeprocessor):
             )
         return plain
 
-    def _convert(self, formulas: list[_Formula]) -> list[str]:
+    def _convert(self, formulas: list[_Formula]) -> list[Node]:
+        """Read what each formula was converted to, and mend that."""
         problems = []
         for formula in formulas:
             try:
@@ -144,23 +138,27 @@ class MathTreeprocessor(Treeprocessor):
         if problems:
             raise Problems(problems) if len(problems) > 1 else problems[0]
         markup = self.converter.convert_all([(formula.latex, formula.display) for formula in formulas])
-        self._check_labels(formulas, markup)
-        return [_LONE_REFERENCE.sub(r"\1", mathml).replace(*_OVERLINE) for mathml in map(_with_primes, markup)]
+        drawn = [read_fragment(mathml, "span") for mathml in markup]
+        self._check_labels(formulas, drawn)
+        for shown in drawn:
+            _unwrap_reference(shown)
+            _draw_bars(shown)
+            _set_primes(shown)
+        return drawn
 
-    def _check_labels(self, formulas: list[_Formula], markup: list[str]) -> None:
+    def _check_labels(self, formulas: list[_Formula], drawn: list[Node]) -> None:
         labels: set[str] = set()
-        for formula, mathml in zip(formulas, markup, strict=True):
-            if broken := _BROKEN_REFERENCE.search(mathml):
-                raise self._error(
-                    formula.latex,
-                    f"no formula of this page has the label {html.unescape(broken[1])}",
-                    r"Add \label{…} inside an equation or align environment.",
-                )
-            for label in _LABEL.findall(mathml):
-                if label in labels:
+        for formula, shown in zip(formulas, drawn, strict=True):
+            for link in select(shown, 'a[href^="#"]'):
+                if link.text() == _LOST:
                     raise self._error(
-                        formula.latex, f"the label {html.unescape(label)} is taken", "Choose another label."
+                        formula.latex,
+                        f"no formula of this page has the label {attribute(link, 'href')[1:]}",
+                        r"Add \label{…} inside an equation or align environment.",
                     )
+            for label in (attribute(each, "id") for each in select(shown, "[id]")):
+                if label in labels:
+                    raise self._error(formula.latex, f"the label {label} is taken", "Choose another label.")
                 labels.add(label)
 
     def _unreadable(self, latex: str, message: str) -> AsrunError:
@@ -180,34 +178,56 @@ class MathTreeprocessor(Treeprocessor):
         where = self.extension.getConfig("locate")(latex) or (Where(page) if page else None)
         return AsrunError(f"The formula `{' '.join(latex.split())}`: {reason}.", where=where, remedy=remedy)
 
-    def _label_headings(self, root: etree.Element, markup: dict[int, str]) -> None:
+    def _label_headings(self, root: etree.Element, drawn: dict[int, Node]) -> None:
         # A table of contents strips tags, which turns one half, written as a fraction, into "12".
         for heading in root.iter():
             if not (isinstance(heading.tag, str) and _HEADING.fullmatch(heading.tag)):
                 continue
-            if "data-toc-label" not in heading.attrib and any(id(part) in markup for part in heading.iter()):
-                heading.set("data-toc-label", " ".join(_plain(heading, markup).split()))
+            if "data-toc-label" not in heading.attrib and any(id(part) in drawn for part in heading.iter()):
+                heading.set("data-toc-label", " ".join(_plain(heading, drawn).split()))
 
 
-def _with_primes(mathml: str) -> str:
+def _unwrap_reference(shown: Node) -> None:
+    """Make a reference to a numbered formula a link: it is no formula."""
+    formula = shown.first_child
+    link = formula.css_first("mtext > a") if formula else None
+    if formula and link and not formula.attributes and formula.text() == link.text():
+        formula.replace_with(link, move=True)
+
+
+def _draw_bars(shown: Node) -> None:
+    """Have math.css draw a bar over letters as a border: no browser stretches the sign that is written for it."""
+    for sign in select(shown, 'mover > mo:last-child[stretchy="true"]'):
+        if sign.text() == "\N{COMBINING LOW LINE}":
+            del sign.attrs["stretchy"]
+            set_attributes(sign, {"class": "overline"})
+            sign.inner_html = "\N{OVERLINE}"
+
+
+def _set_primes(shown: Node) -> None:
     """Set primes beside their letter, where fonts draw them high already; as superscripts they shrink to a dot."""
-    return _PRIMED.sub(r'<mrow>\1<mo lspace="0" rspace="0">\3</mo></mrow>', mathml)
+    for power in select(shown, "msup"):
+        parts = list(power.iter())
+        if parts[0].tag in _SIGNS and parts[-1].tag == "mo" and parts[-1].text() in _PRIMES:
+            set_attributes(parts[-1], {"lspace": "0", "rspace": "0"})
+            rename(power, "mrow")
 
 
-def _plain(element: etree.Element, markup: dict[int, str]) -> str:
+def _plain(element: etree.Element, drawn: dict[int, Node]) -> str:
     """Text of a heading, formulas written on one line; escaped as the table of contents expects it."""
-    if id(element) in markup:
-        xml = _NAMED_ENTITY.sub(lambda entity: html.unescape(entity[0]), markup[id(element)])
-        return html.escape(unicodedata.normalize("NFKC", _linear(etree.fromstring(xml))), quote=False)
+    if id(element) in drawn:
+        formula = "".join(map(_linear, drawn[id(element)].iter()))
+        return html.escape(unicodedata.normalize("NFKC", formula), quote=False)
     text = element.text or ""
     for child in element:
-        text += _plain(child, markup) + (child.tail or "")
+        text += _plain(child, drawn) + (child.tail or "")
     return text.replace("<", "&lt;")
 
 
-def _linear(element: etree.Element) -> str:
+def _linear(element: Node) -> str:
     """MathML as one line of text: 1/(1 − keep), x_i, √2."""
-    parts = [_linear(child) for child in element]
+    parts = [_linear(child) for child in element.iter()]
+    text = element.text(deep=False)
 
     def grouped(part: str) -> str:
         return part if len(part) == 1 or part.isalnum() else f"({part})"
@@ -225,10 +245,10 @@ def _linear(element: etree.Element) -> str:
             return f"{parts[0]}^{grouped(parts[1])}"
         case "msubsup" | "munderover":
             return f"{parts[0]}_{grouped(parts[1])}^{grouped(parts[2])}"
-        case "mo" if (element.text or "") in "=−+<>∼≤≥≈":
-            return f" {element.text} "
+        case "mo" if text in "=−+<>∼≤≥≈":
+            return f" {text} "
         case _:
-            return (element.text or "").translate(_UNSEEN) + "".join(parts)
+            return text.translate(_UNSEEN) + "".join(parts)
 
 
 class MathExtension(Extension):

@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from asrun.text.fences import end_of_fence
@@ -56,9 +56,7 @@ _ARITHMETIC = re.compile(
     r"|[\d.(][\d.\s()\u202f+*/·×÷−–-]*+"
 )
 _HEADING = re.compile(r"\s{0,3}(?:#{1,6}\s|---+\s*$|--+\s*$)")
-_CLAIM = re.compile(r"[ \t>]*/{3,}[ \t]*(?:claim|table)\b")
 _HEADER = re.compile(r"[ \t>]*/{3,}[ \t]*(?P<name>\w+)[ \t]*\|?")
-_ASKING = frozenset({"quiz", "exercise"})
 _END = re.compile(r"[ \t>]*/{3,}[ \t]*$")
 _OPTION = re.compile(r"[ \t>]{4,}\S")
 
@@ -77,7 +75,12 @@ class Unsourced:
 
 
 def find_unsourced(
-    lines: Sequence[str], first_line: int = 1, allowed: Sequence[Pattern | re.Pattern[str]] = ()
+    lines: Sequence[str],
+    first_line: int = 1,
+    allowed: Sequence[Pattern | re.Pattern[str]] = (),
+    *,
+    sourced: Collection[str] = (),
+    asking: Collection[str] = (),
 ) -> list[Unsourced]:
     """Find the numbers of a page that look measured and have no source.
 
@@ -85,15 +88,18 @@ def find_unsourced(
         lines: The page's Markdown, without front matter.
         first_line: Number of the first of them in its file.
         allowed: What needs no source: a number within a match is left alone.
+        sourced: Names of blocks that are decided or computed, in which no number needs another source.
+        asking: Names of blocks whose header readers read; that of any other is a name.
     """
-    return [found for _, each in _by_section(lines, first_line, allowed) for found in each]
+    prose = _prose(lines, sourced, asking)
+    return [found for _, each in _by_section(prose, first_line, allowed) for found in each]
 
 
 def _by_section(
-    lines: Sequence[str], first_line: int, allowed: Sequence[Pattern | re.Pattern[str]]
+    prose: Iterable[tuple[int, str]], first_line: int, allowed: Sequence[Pattern | re.Pattern[str]]
 ) -> Iterator[tuple[int, list[Unsourced]]]:
     stated: set[str] = set()
-    for at, line in _prose(lines):
+    for at, line in prose:
         if _HEADING.match(line):
             stated = set()
         for note in _STATED.finditer(line):
@@ -102,7 +108,7 @@ def _by_section(
         yield at, list(_in_line(line, first_line + at, stated, allowed))
 
 
-def _prose(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+def _prose(lines: Sequence[str], sourced: Collection[str], asking: Collection[str]) -> Iterator[tuple[int, str]]:
     """Go through the lines that readers read as prose."""
     at, block, options, display = 0, False, False, False
     while at < len(lines):
@@ -110,15 +116,14 @@ def _prose(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
         if last > at:
             at = last + 1
             continue
-        if _CLAIM.match(line):
-            # A claim's sentence is what its expression tests, and a table is made of expressions.
+        header = _HEADER.match(line)
+        if header and header["name"].lower() in sourced:
             block = True
         elif block:
             block = not _END.match(line)
-        elif header := _HEADER.match(line):
+        elif header:
             options = True
-            # Readers read the header of a question; that of a figure is a name.
-            if header["name"] in _ASKING:
+            if header["name"].lower() in asking:
                 yield at, " " * header.end() + line[header.end() :]
         elif options and _OPTION.match(line):
             pass

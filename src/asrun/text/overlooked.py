@@ -7,14 +7,12 @@ from collections.abc import Collection, Iterator, Mapping
 
 from asrun.errors import AsrunError, did_you_mean
 from asrun.text.marks import Place, places
+from asrun.text.markup import Node, read_fragment, select, written
 
-__all__ = ["CODE", "explain", "in_scripts", "left_over", "not_understood"]
+__all__ = ["explain", "in_code", "in_scripts", "left_over", "not_understood"]
 
-CODE = re.compile(r"<(code|pre)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
-_COMMENT = re.compile(r"<!--(?!-?>).*?--!?>", re.DOTALL)
 _TICKED = re.compile(r"(?<!`)(`+)(?!`)[^`\n]*(?<!`)\1(?!`)")
 """What was meant as code, and is shown with its backticks since raw HTML is not read as Markdown."""
-_SCRIPT = re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _VALUE = "value"
 _WORK = "citation"
 _BRACES = "write {{ snippet.value }}, on one line and with two braces on each side"
@@ -58,17 +56,24 @@ def explain(kind: str) -> tuple[str, AsrunError]:
     return cited, AsrunError(what, remedy=remedy)
 
 
-def left_over(text: str, marked: Mapping[Place, str]) -> Iterator[Place]:
-    """Find the places in the HTML of a page whose mark nobody took off, though it is shown, and not as code."""
-    shown = _TICKED.sub("", _COMMENT.sub("", CODE.sub("", text)))
-    for place in places(shown):
+def left_over(page: Node, marked: Mapping[Place, str]) -> Iterator[Place]:
+    """Find the places on a page whose mark nobody took off, though it is shown, and not as code."""
+    shown = read_fragment(written(page))
+    for unread in [*select(shown, "code, pre"), *(node for node in shown.traverse() if node.is_comment_node)]:
+        unread.remove()
+    for place in places(_TICKED.sub("", written(shown))):
         if place in marked:
             yield place
 
 
-def in_scripts(text: str) -> set[Place]:
+def in_code(page: Node) -> set[Place]:
+    """Find the places within what is shown as code."""
+    return {place for code in select(page, "code, pre") for place in places(code.html or "")}
+
+
+def in_scripts(page: Node) -> set[Place]:
     """Find the places within scripts and styles, where braces mean something else."""
-    return {place for found in _SCRIPT.finditer(text) for place in places(found[0])}
+    return {place for script in select(page, "script, style") for place in places(script.html or "")}
 
 
 def not_understood(name: str, known: Collection[str], ours: Collection[str]) -> AsrunError:

@@ -12,7 +12,7 @@ import re
 from asrun.errors import AsrunError
 from asrun.model import Where
 from asrun.text.fences import LEAD, end_of_fence
-from asrun.text.tags import edited, insides, read_tags, with_attributes
+from asrun.text.markup import Node, attribute, put_in_place, select, set_attributes, written
 
 __all__ = ["draw_steps", "mark_steps"]
 
@@ -49,23 +49,15 @@ def mark_steps(source: str, path: str, line: int) -> str:
     return "\n".join(lines)
 
 
-def draw_steps(markup: str) -> str:
+def draw_steps(slide: Node) -> None:
     """Lay copies of a marked block over it: each dims what it is not about, all but the first are fragments."""
-    edits = {}
-    for block in read_tags(markup):
-        if block.kind != "start" or not (asked := re.search(r'\sdata-steps="([^"]*)"', block.text)):
-            continue
-        begin, end = insides(markup, block)
-        inner = markup[begin:end]
-        code = next((tag for tag in read_tags(inner) if tag.kind == "start" and tag.name == "code"), None)
-        if code is None:
-            continue
-        top, bottom = insides(inner, code)
-        first, _, steps = asked[1].rpartition(":")
-        layers = _layers(inner[top:bottom].removesuffix("\n").split("\n"), steps.split("|"), int(first or 1))
-        edits[begin, end] = inner[: code.start] + layers + inner[bottom + len("</code>") :]
-        edits[block.start, block.end] = with_attributes(block.text, {"class": "steps"})
-    return edited(markup, edits)
+    for block in select(slide, "[data-steps]"):
+        asked = _STEPS.fullmatch(attribute(block, "data-steps"))
+        code = next(iter(select(block, "pre code")), None)
+        if asked and code:
+            lines = written(code).removesuffix("\n").split("\n")
+            put_in_place(code, _layers(lines, asked["steps"].split("|"), int(asked["first"] or 1)))
+            set_attributes(block, {"class": "steps"})
 
 
 def _layers(lines: list[str], steps: list[str], first: int) -> str:

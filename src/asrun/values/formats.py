@@ -49,14 +49,19 @@ def format_measure(measure: Measure, spec: str = "") -> str:
 
     Arguments:
         measure: A single number, one number a seed, or a word.
-        spec: A Python format specification, as in `.2f` or `.1%`, or one of FORMATS, or both: `mean .2f`. By default a
-            spread decides the digits (two of its own when it starts with 1, one otherwise), integers are whole, and
-            other numbers have three digits. Last may stand what is shown where a number is not finite:
-            `.2f or "did not converge"`.
+        spec: A Python format specification, as in `.2f` or `.1%`, or `mean`, `spread`, `range` or `words`, or both:
+            `mean .2f`. By default a spread decides the digits (two of its own when it starts with 1, one otherwise),
+            integers are whole, and other numbers have three digits. Last may stand what is shown where a number is not
+            finite: `.2f or "did not converge"`.
 
     Raises:
         AsrunError: when the value is a table, the specification does not fit it, or a number is not finite and no words
             are given for that.
+
+    Examples:
+        >>> heads = Context(find_project()).evaluate("coin.heads(bias=0.2)").result
+        >>> format_measure(heads), format_measure(heads, "mean .1%")
+        ('0.200 ± 0.008', '20.0%')
     """
     spec, words = without_words(spec.strip())
     style, _, rest = spec.partition(" ")
@@ -197,10 +202,9 @@ def format_seconds(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def plural(count: int, noun: str) -> str:
-    """Write a count with its noun: `1 run`, `3 runs`."""
-    many = {"quiz": "quizzes", "process": "processes"}.get(noun, f"{noun}s")
-    return f"{count} {noun if count == 1 else many}"
+def plural(count: int, noun: str, many: str = "") -> str:
+    """Write a count with its noun: `1 run`, `3 runs`; `many` is for nouns that take no plain s."""
+    return f"{count} {noun if count == 1 else many or noun + 's'}"
 
 
 def describe(value: Any) -> str:

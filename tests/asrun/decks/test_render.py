@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import markdown
 import pytest
@@ -19,9 +21,10 @@ from asrun.errors import AsrunError
 from asrun.own import ASSETS
 from asrun.pages.markdown import ALWAYS
 from asrun.text.deck_source import parse_deck
+from asrun.text.markup import Node, read_fragment, written
 from asrun.text.offsite import asking, asking_ground, without_imports
+from asrun.text.slide_edits import element_comments, own_ids, unlinked
 from asrun.text.steps import mark_steps
-from asrun.text.tags import balanced, element_comments, own_ids
 
 EXTENSIONS = ["pymdownx.superfences", "pymdownx.highlight", "attr_list", "tables", "md_in_html", "pymdownx.tabbed"]
 
@@ -32,6 +35,13 @@ needs_vendor = pytest.mark.skipif(
 
 def convert(text: str, line: int) -> str:
     return markdown.markdown(text, extensions=EXTENSIONS)
+
+
+def edited(markup: str, edit: Callable[..., None], *arguments: Any) -> str:
+    """A slide's HTML after an edit of its tree."""
+    slide: Node = read_fragment(markup)
+    edit(slide, *arguments)
+    return written(slide)
 
 
 SLIDE = st.tuples(st.sampled_from(["# A", "a\n\nb", "```\n---\n```"]), st.sampled_from(["", "said"]))
@@ -62,12 +72,12 @@ def test_the_page_has_every_slide_and_note_in_its_place(stacks: list[list[tuple[
         ('<p>a</p>\n<!-- .element: class="fragment" -->', '<p class="fragment">a</p>\n'),
         ('<li>a <b>b</b><!-- .element: id="x" --></li>', '<li>a <b id="x">b</b></li>'),
         ('<p class="a">b<br>c <!-- .element: class="d" --></p>', '<p class="a d">b<br>c </p>'),
-        ('<img src="a.png" /><!-- .element: width="9" -->', '<img src="a.png" width="9" />'),
+        ('<img src="a.png" /><!-- .element: width="9" -->', '<img src="a.png" width="9">'),
         ("<p>a <!-- a remark --></p>", "<p>a <!-- a remark --></p>"),
     ],
 )
 def test_element_comments(before: str, after: str) -> None:
-    assert element_comments(before) == after
+    assert edited(before, element_comments) == after
 
 
 def test_nothing_that_says_nothing_is_a_link_or_a_heading() -> None:
@@ -83,25 +93,42 @@ def test_nothing_that_says_nothing_is_a_link_or_a_heading() -> None:
 
 def test_ids_are_the_slide_s_own() -> None:
     taken: set[str] = set()
-    tab = '<input id="t_1" name="t"><label for="t_1">a</label><a href="#t_1">b</a><path clip-path="url(#t_1)"/>'
-    assert own_ids(tab, taken, "-s1") == tab
-    assert own_ids(tab, taken, "-s2") == tab.replace("t_1", "t_1-s2").replace('name="t"', 'name="t-s2"')
+    tab = '<input id="t_1" name="t"><label for="t_1">a</label><a href="#t_1">b</a><i style="clip-path: url(#t_1)"></i>'
+    assert edited(tab, own_ids, taken, "-s1") == tab
+    assert edited(tab, own_ids, taken, "-s2") == tab.replace("t_1", "t_1-s2").replace('name="t"', 'name="t-s2"')
+
+
+def test_all_that_points_at_an_id_has_its_new_name() -> None:
+    taken = {"a", "b", "fn:1"}
+    names = '<i id="a"></i><i id="b"></i><i id="fn:1"></i><i id="c"></i>'
+    assert edited(names, own_ids, set(taken), "-s2").count("-s2") == 3
+    pointing = '<b aria-labelledby="a c b"></b><a href="#fn%3A1"></a><svg><use xlink:href="#a"></use></svg>'
+    assert edited(names + pointing, own_ids, set(taken), "-s2").endswith(
+        '<b aria-labelledby="a-s2 c b-s2"></b><a href="#fn%3A1-s2"></a><svg><use xlink:href="#a-s2"></use></svg>'
+    )
+    others = '<b title="a" class="b" data-a="#a"></b><a href="a"></a><a href="b#a">a #a url(#a)</a>'
+    assert edited(names + others, own_ids, set(taken), "-s2").endswith(others)
+
+
+def test_links_that_lead_nowhere_are_text() -> None:
+    links = '<a class="a" href="site:x/">a <b>b</b></a><a href="y">c</a><a id="d"></a>'
+    assert edited(links, unlinked, "site:") == '<span class="a">a <b>b</b></span><a href="y">c</a><a id="d"></a>'
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("<div><p>a</div>", "<div><p>a</div>"),
+        ("<div><p>a</div>", "<div><p>a</p></div>"),
         ("<div><font>a", "<div><font>a</font></div>"),
         ("</div>a</div></section>", "a"),
-        ("<ul><li>a<li>b</ul>", "<ul><li>a<li>b</ul>"),
-        ("a<br></br><img>", "a<br></br><img>"),
+        ("<ul><li>a<li>b</ul>", "<ul><li>a</li><li>b</li></ul>"),
+        ("a<br></br><img>", "a<br><br><img>"),
         ("a <!-- b", "a <!-- b-->"),
         ("<b>a</i></b>", "<b>a</b>"),
     ],
 )
 def test_a_slide_ends_what_it_opens_and_nothing_else(before: str, after: str) -> None:
-    assert balanced(before) == after
+    assert written(read_fragment(before)) == after
 
 
 def test_code_that_is_not_closed_ends_with_its_slide() -> None:
@@ -115,19 +142,25 @@ def test_code_that_is_not_closed_ends_with_its_slide() -> None:
         ('<img src="https://a.org/x.png" alt="A &amp; B">', "Load A &amp; B from a.org"),
         ('<video poster="p.png"><source src="//a.org/x.mp4"></video>', "Load a film from a.org"),
         ('<iframe src="http://a.org/"></iframe>', "Load what is embedded here from a.org"),
+        ('<picture><source srcset="//a.org/x.webp"><img src="x.png" alt="A"></picture>', "Load A from a.org"),
+        ('<img srcset="x.png 1x, https://a.org/y.png 2x" data-src="x.png">', "Load a picture from a.org"),
+        ('<svg><image href="https://a.org/x.png"/></svg>', "Load a drawing from a.org"),
+        ("<IMG SRC=//a.org/x.png>", "Load a picture from a.org"),
+        ('<template><video src="//a.org/x.mp4"></video></template>', "Load a film from a.org"),
     ],
 )
 def test_nothing_is_asked_of_another_host_before_the_reader_asks(before: str, shown: str) -> None:
-    page = asking(f"<p>a</p>{before}<p>b</p>")
-    assert shown in page and "data-ask-src=" in page
+    page = edited(f"<p>a</p>{before}<p>b</p>", asking)
+    assert shown in page and re.search(r"\sdata-ask-(?:src|srcset|href)=", page)
     assert not re.search(r"""\s(?:src|poster|srcset)=["'](?:https?:)?//""", page)
-    assert page.startswith("<p>a</p><span") and page.endswith("</span><p>b</p>")
+    assert re.match(r"<p>a</p>(<template>)?<span", page) and re.search(r"</span>(</template>)?<p>b</p>$", page)
 
 
 def test_scripts_and_styles_from_elsewhere_are_left_out() -> None:
-    page = asking(
+    page = edited(
         '<script src="https://a.org/a.js"></script><script>b()</script><link rel="stylesheet" href="//a.org/a.css">'
-        '<p style="background: url(\'https://a.org/c.png\')">url(https://a.org/d)</p><img src="e.png">'
+        '<p style="background: url(\'https://a.org/c.png\')">url(https://a.org/d)</p><img src="e.png">',
+        asking,
     )
     assert page == '<script>b()</script><p style="background: none">url(https://a.org/d)</p><img src="e.png">'
     assert without_imports("@import url('https://a.org/?a=1');\na {b: url(c.png)}") == "\na {b: url(c.png)}"
@@ -355,26 +388,29 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def colours(name: str, variable: str) -> list[dict[str, str]]:
-    """The colours of every block of a style sheet that sets `variable`."""
-    style = (ASSETS / name).read_text("utf-8")
-    blocks = re.findall(r"\{([^{}]*)\}", style)
-    return [dict(re.findall(r"(--[\w-]+):\s*(#\w{6});", block)) for block in blocks if f"{variable}:" in block]
+def colours(*names: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The colours that style sheets say, light and dark; those that are others' by name are as these."""
+    style = "\n".join((ASSETS / name).read_text("utf-8") for name in names)
+    pairs = re.findall(r"(--[\w-]+): var\(--if-light, (#\w{6})\) var\(--if-dark, (#\w{6})\);", style)
+    light, dark = ({name: pair[at] for name, *pair in pairs} for at in (0, 1))
+    assert light and len(pairs) == len(light)
+    for name, other in re.findall(r"(--[\w-]+): var\((--[\w-]+)\);", style):
+        if other in light:
+            light[name], dark[name] = light[other], dark[other]
+    return light, dark
 
 
 def test_figures_can_be_told_from_their_ground() -> None:
-    light, dark, chosen_dark = colours("palette.css", "--fig-bg")
-    assert dark == chosen_dark
-    for palette in (light, dark):
+    for palette in colours("palette.css"):
         for name, colour in palette.items():
             least = {"--fig-bg": 1, "--fig-grid": 1.2, "--fig-fg": 7, "--fig-muted": 4.5}.get(name, 3)
             assert contrast(colour, palette["--fig-bg"]) >= least, name
 
 
 def test_words_can_be_read() -> None:
-    light, dark, chosen_dark = colours("deck.css", "--ground")
-    assert dark == chosen_dark
-    for palette in (light, dark):
-        for name in palette.keys() - {"--ground", "--panel", "--edge", "--lit"}:
+    for palette in colours("palette.css", "deck.css"):
+        words = {name for name in palette if not name.startswith("--fig-")}
+        assert {"--words", "--quiet", "--accent", "--good", "--warn", "--code-comment"} <= words
+        for name in words - {"--ground", "--panel", "--edge", "--lit"}:
             for ground in ("--ground", "--panel", *(["--lit"] if name != "--quiet" else [])):
                 assert contrast(palette[name], palette[ground]) >= 4.5, (name, ground)

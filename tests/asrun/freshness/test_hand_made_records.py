@@ -9,6 +9,7 @@ import pytest
 from asrun.errors import AsrunError
 from asrun.freshness import key
 from asrun.freshness.conditions import record_condition
+from asrun.freshness.reach import Entry
 from asrun.freshness.snippet import find_snippet
 from asrun.model import State
 from asrun.pages.context import Context
@@ -54,9 +55,8 @@ def made(tiny_project):
 
 def without(site, *left_out: str):
     """Return what the code reaches, without some definitions: `file: label`, or a whole `file`."""
-    code = {
-        file: dict(labels) for file, labels in key.code(site.project, site.folder / "snippets/made.py", "run").items()
-    }
+    reached = key.code(Entry(site.folder / "snippets/made.py", "run"), key.sources(site.project))
+    code = {file: dict(labels) for file, labels in reached.items()}
     for each in left_out:
         file, _, label = each.partition(": ")
         if label:

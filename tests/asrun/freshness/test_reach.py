@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import asrun
 from asrun.freshness import key
 from asrun.freshness.definitions import tree_digest
-from asrun.freshness.reach import compare, file_digest, merge, reach
+from asrun.freshness.key import file_digest
+from asrun.freshness.reach import compare, merge, reach
 from asrun.model import RunName
 from asrun.testing import TinyProject
 

@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
+from tests.house_style import house_style
 
 from asrun.errors import AsrunError
 from asrun.records.drawing import check_drawing, id_prefix, sanitise_svg
-from asrun.records.figure import MATPLOTLIBRC, to_svg
+from asrun.records.figure import to_svg
 from asrun.testing import raised
 
 RECORDS = Path(__file__).parents[3] / "snippets" / "records"
@@ -42,8 +43,8 @@ def png(width: int = 1, height: int = 1, *, begin: bytes = b"\x89PNG\r\n\x1a\n")
 
 
 @pytest.fixture
-def house_style() -> Iterator[None]:
-    with matplotlib.rc_context(fname=str(MATPLOTLIBRC)):
+def styled() -> Iterator[None]:
+    with house_style():
         yield
     plt.close("all")
 
@@ -333,7 +334,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", KINDS)
-def test_all_that_matplotlib_draws_passes(kind: str, house_style: None) -> None:
+def test_all_that_matplotlib_draws_passes(kind: str, styled: None) -> None:
     figure, axes = plt.subplots()
     KINDS[kind](axes)
     figure.set_label(f"A drawing: {kind}.")
@@ -352,7 +353,7 @@ def test_a_drawing_in_a_style_of_its_own_passes() -> None:
     plt.close("all")
 
 
-def test_links_in_a_figure_are_refused_as_it_is_drawn(house_style: None) -> None:
+def test_links_in_a_figure_are_refused_as_it_is_drawn(styled: None) -> None:
     figure, axes = plt.subplots()
     axes.plot([1, 2])[0].set_url("https://example.org")
     axes.scatter([1], [2]).set_urls(["javascript:alert(1)"])
@@ -381,7 +382,7 @@ class Seen(html.parser.HTMLParser):
 
 
 def _base() -> str:
-    with matplotlib.rc_context(fname=str(MATPLOTLIBRC)):
+    with house_style():
         figure, axes = plt.subplots(figsize=(2, 2))
         axes.plot([1, 2], marker="o", label="$x^2$")
         axes.fill_between([0, 1], [1, 2], hatch="/")

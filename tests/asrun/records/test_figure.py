@@ -9,6 +9,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as etree
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -19,16 +20,22 @@ from hypothesis import strategies as st
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
+from tests.house_style import house_style
 
 from asrun.errors import AsrunError
 from asrun.freshness.style import style_digest
-from asrun.records.figure import COLOURS, MATPLOTLIBRC, to_svg
+from asrun.own import ASSETS, PACKAGE
+from asrun.records import house_style as house
+from asrun.records.figure import to_svg
+from asrun.records.house_style import COLOURS, STYLE, VARIABLES
 from asrun.testing import ANSWER, TinyProject
+
+LINES = [COLOURS[f"fig-{line}"] for line in range(1, 9)]
 
 
 @pytest.fixture(autouse=True)
-def house_style() -> Iterator[None]:
-    with matplotlib.rc_context(fname=str(MATPLOTLIBRC)):
+def styled() -> Iterator[None]:
+    with house_style():
         yield
     plt.close("all")
 
@@ -44,27 +51,42 @@ def drawing(label: str = "Eight lines that rise.") -> Any:
     return figure
 
 
-def test_the_style_can_be_read_without_a_complaint() -> None:
+def test_the_style_can_be_read_without_a_complaint(tmp_path: Path) -> None:
+    file = tmp_path / "matplotlibrc"
+    file.write_text(STYLE, "utf-8")
     code = (
         "import matplotlib as m; print(m.rcParams['svg.fonttype'], m.rcParams['axes.spines.top'], m.matplotlib_fname())"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
-        env=os.environ | {"MATPLOTLIBRC": str(MATPLOTLIBRC)},
+        env=os.environ | {"MATPLOTLIBRC": str(file)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.split() == ["none", "False", str(MATPLOTLIBRC)]
+    assert done.stdout.split() == ["none", "False", str(file)]
     assert done.stderr == ""
 
 
-def test_every_colour_of_the_style_has_a_variable() -> None:
-    rc = "\n".join(line for line in MATPLOTLIBRC.read_text("utf-8").splitlines() if not line.startswith("#"))
-    assert {f"#{colour}" for colour in re.findall(r"\b[0-9a-f]{6}\b", rc)} == set(COLOURS)
-    assert [COLOURS[c] for c in plt.rcParams["axes.prop_cycle"].by_key()["color"]] == [
+def test_every_colour_of_the_style_has_a_variable_of_its_own() -> None:
+    rc = "\n".join(line for line in STYLE.splitlines() if not line.startswith("#"))
+    assert {f"#{colour}" for colour in re.findall(r"\b[0-9a-f]{6}\b", rc)} == set(VARIABLES)
+    assert [VARIABLES[c] for c in plt.rcParams["axes.prop_cycle"].by_key()["color"]] == [
         f"--fig-{i}" for i in range(1, 9)
     ]
+    assert len(VARIABLES) == len(COLOURS) == 12
+
+
+def test_a_colour_is_said_once() -> None:
+    """In all that asrun is made of, a colour of figures stands in palette.css, light and dark in one line."""
+    palette = (ASSETS / "palette.css").read_text("utf-8")
+    pairs = re.findall(r"--fig-\w+: var\(--if-light, #\w{6}\) var\(--if-dark, #\w{6}\);", palette)
+    assert len(pairs) == len(COLOURS)
+    again = re.compile("|".join(["--fig-[0-9a-z]+: *#", *(colour.lstrip("#") for colour in VARIABLES)]), re.IGNORECASE)
+    for path in PACKAGE.rglob("*"):
+        if path.is_file() and path.suffix in ("", ".py", ".css", ".js", ".html") and "vendor" not in path.parts:
+            found = [line for line in path.read_text("utf-8").splitlines() if again.search(line)]
+            assert len(found) == (len(pairs) if path.name == "palette.css" else 0), (path, found)
 
 
 # Machado, Oliveira and Fernandes (2009): linear RGB as it is seen without long, middle or short cones.
@@ -96,22 +118,24 @@ def lab(rgb: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("vision", VISION)
 def test_no_two_lines_look_alike(vision: str) -> None:
-    seen = {colour: lab(VISION[vision] @ linear(colour)) for colour in list(COLOURS)[:8]}
+    seen = {colour: lab(VISION[vision] @ linear(colour)) for colour in LINES}
     for one, other in itertools.combinations(seen, 2):
         assert np.linalg.norm(seen[one] - seen[other]) > 15, (one, other)
 
 
-@pytest.mark.parametrize(("colour", "least"), [(c, 3) for c in list(COLOURS)[:8]] + [("#1f2430", 7), ("#5b6472", 4.5)])
+@pytest.mark.parametrize(
+    ("colour", "least"), [(colour, 3) for colour in LINES] + [(COLOURS["fig-fg"], 7), (COLOURS["fig-muted"], 4.5)]
+)
 def test_every_line_can_be_seen_on_the_page(colour: str, least: float) -> None:
-    ground, ink = (float(XYZ[1] @ linear(c)) + 0.05 for c in ("#fdfdfc", colour))
+    ground, ink = (float(XYZ[1] @ linear(c)) + 0.05 for c in (COLOURS["fig-bg"], colour))
     assert ground / ink >= least
 
 
 def test_a_figure_follows_the_page() -> None:
     svg = to_svg(drawing(), "lines").svg
-    for colour, variable in COLOURS.items():
+    for colour, variable in VARIABLES.items():
         assert f"var({variable}, {colour})" in svg, variable
-    assert not re.search(f"(?<!, )(?:{'|'.join(COLOURS)})", svg), "a colour without its variable"
+    assert not re.search(f"(?<!, )(?:{'|'.join(VARIABLES)})", svg), "a colour without its variable"
     assert "stroke: var(--fig-fg, #000000)" in svg
     assert "stroke-opacity: 0.5" in svg
     assert "font-family: var(--fig-font, sans-serif)" in svg and "DejaVu" not in svg
@@ -188,21 +212,25 @@ def test_only_figures_are_figures(thing: object) -> None:
         to_svg(thing, "odd")
 
 
-def test_the_digest_follows_the_style(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+def test_the_digest_follows_the_style(monkeypatch: pytest.MonkeyPatch) -> None:
     before = style_digest()
     assert before == style_digest() and re.fullmatch("[0-9a-f]{16}", before)
-    changed = tmp_path / "matplotlibrc"
-    monkeypatch.setattr("asrun.freshness.style.MATPLOTLIBRC", changed)
-    changed.write_bytes(b"# A comment.\n" + MATPLOTLIBRC.read_bytes().replace(b"font.size:  ", b"font.size:"))
+    monkeypatch.setattr(house, "STYLE", "# A comment.\n" + STYLE.replace("font.size:  ", "font.size:"))
     assert style_digest() == before
-    changed.write_bytes(MATPLOTLIBRC.read_bytes() + b"\nfont.size: 12\n")
+    monkeypatch.setattr(house, "STYLE", STYLE + "\nfont.size: 12\n")
+    assert style_digest() != before
+
+
+def test_the_digest_follows_the_names_of_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = style_digest()
+    monkeypatch.setattr(house, "VARIABLES", dict(VARIABLES) | {COLOURS["fig-1"]: "--fig-2"})
     assert style_digest() != before
 
 
 @settings(deadline=None, max_examples=25)
 @given(st.text(alphabet="<>\"'&/ aonscriptge=:#", max_size=60))
 def test_alt_text_cannot_break_out(label: str) -> None:
-    with matplotlib.rc_context(fname=str(MATPLOTLIBRC)):
+    with house_style():
         figure = plt.figure()
     figure.set_label(label + "x")
     root = etree.fromstring(to_svg(figure, "f").svg)

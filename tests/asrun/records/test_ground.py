@@ -14,16 +14,17 @@ import matplotlib.patheffects as effects
 import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from tests.house_style import house_style
 
-from asrun.records.figure import MATPLOTLIBRC, to_svg
+from asrun.records.figure import to_svg
 from asrun.records.raster import HEAVY
 
 RANDOM = np.random.default_rng(0)
 
 
 @pytest.fixture(autouse=True)
-def house_style() -> Iterator[None]:
-    with matplotlib.rc_context(fname=str(MATPLOTLIBRC)):
+def styled() -> Iterator[None]:
+    with house_style():
         yield
     plt.close("all")
 

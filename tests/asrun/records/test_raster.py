@@ -11,10 +11,11 @@ import pytest
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
+from tests.house_style import house_style
 
 from asrun.model import Figure
 from asrun.records.drawing import check_drawing
-from asrun.records.figure import MATPLOTLIBRC, to_svg
+from asrun.records.figure import to_svg
 from asrun.records.raster import HEAVY, WHOLE, replaced
 from asrun.testing import TinyProject
 
@@ -26,8 +27,8 @@ THIN = "\u202f"
 
 
 @pytest.fixture(autouse=True)
-def house_style() -> Iterator[None]:
-    with matplotlib.rc_context(fname=str(MATPLOTLIBRC)):
+def styled() -> Iterator[None]:
+    with house_style():
         yield
     plt.close("all")
 

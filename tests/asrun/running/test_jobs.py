@@ -15,6 +15,7 @@ import pytest
 
 from asrun import machine
 from asrun.model import Snippet
+from asrun.records import locks
 from asrun.running import snippets
 from asrun.running.process import environment
 from asrun.testing import ANSWER, TinyProject
@@ -181,15 +182,13 @@ def test_of_two_devices_the_one_that_was_faster_is_chosen():
     assert snippets.choose_device(snippet(), None) == "cpu"
 
 
-@pytest.mark.skipif(snippets.fcntl is None, reason="needs file locks")
 def test_a_gpu_has_one_run_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr(snippets.tempfile, "gettempdir", lambda: str(tmp_path))
     told = []
     with snippets._own_gpu("cuda", told.append):
         lock = snippets._gpu_lock().open("w")
-        with pytest.raises(BlockingIOError):
-            snippets.fcntl.flock(lock, snippets.fcntl.LOCK_EX | snippets.fcntl.LOCK_NB)
-    snippets.fcntl.flock(lock, snippets.fcntl.LOCK_EX | snippets.fcntl.LOCK_NB)
+        assert locks.take(lock.fileno()) is False
+    assert locks.take(lock.fileno()) is True
     with snippets._own_gpu("cpu", told.append):
         assert told == [], "a run on the CPU has nothing to wait for"
     lock.close()

@@ -553,6 +553,20 @@ def test_a_run_that_failed_is_remembered_until_its_code_changes(tmp_path):
     assert lab.condition().state == State.STALE, "it was mended once: what failed before is of no use"
 
 
+def test_a_note_that_nobody_can_read_is_none(tmp_path):
+    lab = failing(tmp_path)
+    lab.write(".asrun/failed/labs/x.json", '["torn')
+    assert lab.condition().state == State.MISSING
+
+
+def test_a_record_with_a_key_that_is_none_is_told_of(lab):
+    document = json.loads(lab.record.read_text("utf-8"))
+    document["metadata"]["asrun"]["key"]["code"] = ["what"]
+    lab.write("snippets/records/labs/x.ipynb", json.dumps(document))
+    with pytest.raises(AsrunError, match=r"this record cannot be read: key\.code must be an object, and is a list"):
+        lab.condition()
+
+
 def test_a_stale_record_whose_new_run_failed_is_failed_and_the_build_says_so(lab):
     lab.cells(*FAILING)
     assert lab.condition().state == State.STALE

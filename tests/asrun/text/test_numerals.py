@@ -12,7 +12,9 @@ from asrun.text.numerals import find_unsourced
 
 
 def numbers(text: str, *allowed: str) -> list[str]:
-    return [each.number for each in find_unsourced(text.split("\n"), 1, [re.compile(each) for each in allowed])]
+    patterns = [re.compile(each) for each in allowed]
+    found = find_unsourced(text.split("\n"), 1, patterns, sourced={"claim", "table"}, asking={"quiz", "exercise"})
+    return [each.number for each in found]
 
 
 @pytest.mark.parametrize(

@@ -13,19 +13,35 @@ from asrun.pages.elements import error_box
 from asrun.pages.page import Page
 from asrun.text.marks import strip_marks, take_mark
 
-__all__ = ["DROPPED", "UNREADABLE", "AsrunBlock"]
+__all__ = ["ASKING", "DROPPED", "UNREADABLE", "AsrunBlock"]
 
 UNREADABLE = "options that cannot be read"
 """Stands for options that are not YAML, or for one whose name is none."""
+
+ASKING = "asrun-asking"
+"""The class of what asks something of a reader: pages that have it load `quiz.css` and `quiz.js`."""
 
 DROPPED = "data-dropped"
 """Marks elements that an error took the place of."""
 
 
 class AsrunBlock(Block):  # type: ignore[misc]  # pymdownx has no types
-    """What our blocks share: a place in a file, and errors that are shown and noted."""
+    """What our blocks share: a place in a file, and errors that are shown and noted.
+
+    What the rest of asrun must know of a kind of block, it reads here; `vocabulary` lists the kinds.
+    """
 
     ARGUMENT = True
+    PLURAL = ""
+    """What several of them are called, where that is not the name and an s."""
+    COUNTED = False
+    """Whether the foot of a page says how many it has."""
+    STATES = False
+    """Whether its header is a sentence that a test decides, and is known by."""
+    PROSE = True
+    """Whether a number in it needs a source: one in a sentence that is decided, or in an expression, does not."""
+    ASKS = False
+    """Whether it asks something of a reader: its header is prose, it may have a solution, and it is styled as such."""
     refused: AsrunError | None = None
     """What is wrong with the header."""
 
@@ -106,6 +122,8 @@ class AsrunBlock(Block):  # type: ignore[misc]  # pymdownx has no types
                     remedy=f"give its header and its end a slash more than the block in it: //// {self.NAME} | … ////",
                 )
             self.finish(block)
+            if self.ASKS:
+                block.set("class", f"{block.get('class', '')} {ASKING}".strip())
         except AsrunError as error:
             self.fail(block, error)
 

@@ -26,6 +26,8 @@ class ClaimBlock(DecidedBlock):
     """
 
     NAME = "claim"
+    COUNTED = STATES = True
+    PROSE = False
     OPTIONS = {"scale": ["", type_string], "confirmed": [True, type_boolean]}
 
     def on_markdown(self) -> str:

@@ -29,13 +29,13 @@ def take_solution(made: etree.Element) -> etree.Element | None:
 
 
 class SolutionBlock(AsrunBlock):
-    """`/// solution`, in an exercise or a quiz whose own header has a slash more: what is shown afterwards."""
+    """`/// solution`, in an exercise, or whatever asks, whose own header has a slash more: what is shown afterwards."""
 
     NAME = "solution"
 
     def begin(self, made: etree.Element) -> None:
         around = self.page.unfinished[-2:-1]
-        if not around or around[0].kind not in ("exercise", "quiz"):
+        if not around or not self.config["extension"].blocks.blocks[around[0].kind].ASKS:
             raise AsrunError(
                 "this solution belongs to nothing",
                 remedy="write it into an exercise, whose header and end have a slash more: //// exercise | …",
@@ -54,6 +54,7 @@ class ExerciseBlock(GroundedBlock):
     """
 
     NAME = "exercise"
+    COUNTED = ASKS = True
     OPTIONS = take_options("check", "scale")
 
     def begin(self, made: etree.Element) -> None:

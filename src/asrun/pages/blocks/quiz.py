@@ -45,6 +45,8 @@ class QuizBlock(GroundedBlock):
     """
 
     NAME = "quiz"
+    PLURAL = "quizzes"
+    COUNTED = ASKS = True
     OPTIONS = take_options(
         *("name", "because", "definition", "scale"),
         *("answer", "tolerance", "unit", "draw", "wrong"),

@@ -21,6 +21,7 @@ class FigureBlock(AsrunBlock):
     """
 
     NAME = "figure"
+    COUNTED = True
     OPTIONS = {"size": ["", type_string_in(["", "small", "medium", "wide"])]}
 
     def begin(self, made: etree.Element) -> None:

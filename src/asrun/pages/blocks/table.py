@@ -39,6 +39,8 @@ class TableBlock(AsrunBlock):
     """
 
     NAME = "table"
+    COUNTED = True
+    PROSE = False
     OPTIONS = {
         "of": ["", type_string],
         "rows": [{}, type_any],

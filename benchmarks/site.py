@@ -33,7 +33,7 @@ import numpy as np
 
 from asrun.freshness import conditions, definitions, key
 from asrun.freshness.key import code, plot_code, sources
-from asrun.freshness.reach import Entry
+from asrun.freshness.executed import Entry
 from asrun.freshness.snippet import list_snippets
 from asrun.model import Figure, Provenance, Record, RunName, State
 from asrun.project import Project, find_project
@@ -152,6 +152,8 @@ def recorded(folder: Path, count: int, settings: str) -> Project:
             "drop": np.linspace(0.1, 0.9, 9),
             "axes": {"share": ["seed", "drop"]},
         }
+        read = sources(project)
+        code, ran = possible_code(Entry(snippet.path, "run"), read)
         store.put(
             Record(
                 run=RunName(snippet.name, "quick", "cpu"),
@@ -160,9 +162,11 @@ def recorded(folder: Path, count: int, settings: str) -> Project:
                 values=values,
                 output="done",
                 figures={"figure": Figure("figure", drawing(n), f"The share number {n}.")},
-                code=code(Entry(snippet.path, "run"), sources(project)),
+                code=code,
+                ran=ran,
                 files={data: key.file_digest(project.root / data)},
-                plot_code=plot_code(project, snippet),
+                plot_code=with_style(code, read),
+                plot_ran=ran,
                 plot_files={},
                 provenance=Provenance(
                     "2026-01-02T03:04:05Z",

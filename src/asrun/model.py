@@ -94,6 +94,9 @@ class RunName:
 Digests = dict[str, str]
 """Digests by name: of definitions in a file, of files, of figures."""
 
+Ran = dict[str, list[str] | None]
+"""Functions that were called, by file; None where nobody could watch, and all may have been."""
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -120,17 +123,13 @@ class Key:
     """What decided what a run came to: of a snippet, or of a notebook."""
 
     code: dict[str, Digests]
-    """Digest of every definition that decides the values, by file."""
+    """Digest of everything that was executed to come to the values, by file: its top level, and what was called."""
     files: Digests
     """Digest of every data file that the run opened."""
     environment: Digests = field(default_factory=dict)
     """Digest of every environment variable that the project's own code read."""
-    passed_by: dict[str, list[str]] = field(default_factory=dict)
-    """Functions that the code mentions and the run never called, by file; `*` for all that a file defines."""
-    not_imported: list[str] = field(default_factory=list)
-    """Files that the code mentions and the run never imported."""
-    reached_otherwise: dict[str, list[str]] = field(default_factory=dict)
-    """Functions that the run called though no name leads there, by file."""
+    ran: Ran = field(default_factory=dict)
+    """Functions that were called to come to them."""
 
     def parts(self) -> dict[str, Any]:
         """Return its parts by name, as files have them."""
@@ -154,7 +153,9 @@ class Record(Key):
     figures: dict[str, Figure]
     """Its drawings, by name."""
     plot_code: dict[str, Digests]
-    """Digest of every definition that decides the figures, by file."""
+    """Digest of everything that was executed to draw the figures, by file."""
+    plot_ran: Ran = field(default_factory=dict)
+    """Functions that were called to draw them."""
     plot_files: Digests
     """Digest of every data file that `plot` opened."""
     provenance: Provenance

@@ -110,13 +110,7 @@ def why(name: str) -> None:
                 out.print("    here: " + ", ".join(other), markup=False)
             rests = [f"{file}: {', '.join(names)}" for file, names in record.code.items()]
             rests += [*record.files, *(f"the environment variable {name}" for name in record.environment)]
-            passed = [f"{file}: {', '.join(names)}" for file, names in record.passed_by.items()]
-            for heading, lines in (
-                ("depends on", rests),
-                ("mentions, and never called (* for all of a file)", passed),
-                ("mentions, and never imported", record.not_imported),
-            ):
-                if lines:
-                    out.print(f"    {heading}", markup=False)
-                for line in lines:
-                    out.print(f"        {line}", markup=False)
+            if rests:
+                out.print("    depends on", markup=False)
+            for line in rests:
+                out.print(f"        {line}", markup=False)

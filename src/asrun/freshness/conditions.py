@@ -9,17 +9,18 @@ from typing import Any
 
 from asrun.errors import AsrunError
 from asrun.freshness import failures
+from asrun.freshness.executed import Entry, compare
 from asrun.freshness.key import (
     ABSENT,
     ELSEWHERE,
     changed_variables,
-    code,
+    code_now,
     data_digest,
     locate,
-    plot_code,
+    plot_code_now,
+    possible_code,
     sources,
 )
-from asrun.freshness.reach import Entry, PassedBy, compare, merge, reach
 from asrun.freshness.snippet import Survey, cheapest_scale, survey
 from asrun.freshness.sources import Sources
 from asrun.model import Condition, Digests, Key, Record, RunName, Snippet, State
@@ -153,6 +154,8 @@ def _record_condition(project: Project, snippet: Snippet, record: Record, read: 
     if "run" not in record.code.get(project.relative(snippet.path), {}):
         # Nothing that is noted beside could make up for that.
         reasons.append("its key does not say what ran")
+    elif not record.ran:
+        return judged(["its key is of an earlier version of asrun, which followed names"])
     parameters = snippet.scales.get(record.run.scale, {})
     for name in {**record.parameters, **parameters}:
         before, now = record.parameters.get(name), parameters.get(name)
@@ -178,7 +181,7 @@ def differences(project: Project, key: Key, entry: Entry, read: Sources, device:
         device: The device class of the run.
     """
     return [
-        *compare(key.code, _code_now(key, entry, read)),
+        *compare(key.code, code_now(key.ran, entry, read)),
         *_changed_files(project, key.files),
         *changed_variables(project, key.environment, device),
     ]
@@ -211,24 +214,8 @@ def _drawing_condition(project: Project, snippet: Snippet, record: Record, read:
         return Condition(State.FRESH)
     if not record.figures:
         return Condition(State.MISSING, "not drawn yet")
-    reasons = compare(record.plot_code, plot_code(project, snippet, read=read))
+    reasons = compare(record.plot_code, plot_code_now(snippet, record, read or sources(project)))
     return judged(reasons + _changed_files(project, record.plot_files))
-
-
-def _code_now(key: Key, entry: Entry, read: Sources) -> dict[str, Digests]:
-    """Return what a run reaches now, and the modules that it imported then without being led there by name."""
-    before, root = key.code, read.root
-    now = code(entry, read, without=PassedBy(dict(key.passed_by), key.not_imported, dict(key.reached_otherwise)))
-    absent = (root / file for file in before if file not in now and file.endswith(".py"))
-    unreached = [path for path in absent if path.is_file() and path.resolve().is_relative_to(root)]
-    if not unreached:
-        return now
-    whole = reach(root, [], folders=read.folders, root=root, also=unreached, sources=read)
-    if all(before.get(file, {}).get(name) == digests[name] for file, digests in now.items() for name in digests):
-        # What names lead to is as it was: these modules were seen to be imported without that, and count whole.
-        return merge(now, whole)
-    # A module whose every definition is as it was counts as before, whether or not a name still leads to it.
-    return merge(now, {file: digests for file, digests in whole.items() if before.get(file) == digests})
 
 
 def _changed_files(project: Project, files: Digests) -> list[str]:
@@ -252,7 +239,7 @@ def _changed_files(project: Project, files: Digests) -> list[str]:
 def attempted(project: Project, snippet: Snippet, run: RunName) -> dict[str, Any]:
     """Return what an author changes to mend a run that failed."""
     return {
-        "code": code(Entry(snippet.path, "run"), sources(project)),
+        "code": possible_code(Entry(snippet.path, "run"), sources(project))[0],
         "parameters": snippet.scales.get(run.scale),
         "needs": snippet.needs,
     }

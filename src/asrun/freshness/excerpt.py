@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from asrun.errors import AsrunError, did_you_mean
-from asrun.freshness.definitions import parse
+from asrun.freshness.syntax import parse
 from asrun.model import Snippet, Where
 from asrun.project import Project
 

@@ -7,13 +7,15 @@ is called. What did not run is left out where that cannot matter:
 - a function of the top level, or a literal constant, that nothing executed mentions at all, as long as nothing that was
   executed looks names up by computation.
 
-Comments, docstrings and formatting are no part of it, unless something that was executed asks for docstrings.
+Comments, docstrings and formatting are no part of it, unless something that was executed asks for docstrings. What
+third-party packages do is not: their versions are in the provenance. Nor is asrun itself, even where its code lies in
+the project: what it does for a snippet comes to the same in every version of it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,26 +23,77 @@ from asrun.freshness.module_code import TOP_LEVEL, Mentions, ModuleCode, Unit
 from asrun.freshness.sources import Sources
 from asrun.model import Digests
 
-__all__ = ["IMPORTS", "executed"]
+__all__ = ["IMPORTS", "Called", "Entry", "compare", "executed", "importable"]
 
 IMPORTS = "imports"
 """Stands in the place of a file for what imports lead to."""
 
 _DOCSTRINGS = "(docstrings)"
 
+Called = Mapping[Path, Set[str] | None]
+"""The files that a run loaded, with the functions that it called by label; None where all may have been called."""
 
-def executed(sources: Sources, ran: Mapping[Path, Set[str] | None]) -> dict[str, Digests]:
+
+@dataclass(frozen=True)
+class Entry:
+    """Where the code of a run begins: a function of a file."""
+
+    path: Path
+    name: str
+    instead: dict[str, Digests] | None = None
+    """What is told in the place of the file itself, where it was made only to be read: a notebook's cells."""
+
+
+def executed(sources: Sources, ran: Called, entry: Entry) -> dict[str, Digests]:
     """Take digests of the code that a run executed, as it is now.
 
     Arguments:
         sources: The project's modules.
-        ran: The files that were loaded, each with the labels of the functions that were called, or None where it is not
-            known which were: then all count.
+        ran: What was executed.
+        entry: Where it began.
 
     Returns:
         Digests by label, by file; a file or a function that is gone has none.
     """
-    return _Run(sources, ran).digests()
+    found = _Run(sources, ran).digests()
+    if entry.instead is None:
+        return found
+    found.pop(sources.shown(entry.path), None)
+    return entry.instead | found
+
+
+def importable(sources: Sources, files: Iterable[Path]) -> dict[Path, Set[str] | None]:
+    """Return all that some files may come to execute, by what they import: what counts of a run nobody watched."""
+    found: dict[Path, Set[str] | None] = {}
+    waiting = list(files)
+    while waiting:
+        path = waiting.pop()
+        if path in found or not path.is_file():
+            continue
+        found[path] = None
+        code = sources.code(path)
+        names = code.mentions.imports.union(*(unit.mentions.imports for unit in code.units.values()))
+        waiting += [at for name in names for at in sources.ways_to(name)]
+    return dict(sorted(found.items()))
+
+
+def compare(before: Mapping[str, Digests], now: Mapping[str, Digests]) -> list[str]:
+    """Say in words what differs between two results of `executed`: `src/lab/net.py: step changed`."""
+    reasons = []
+    for path in sorted({*before, *now}):
+        old, new = before.get(path, {}), now.get(path, {})
+        if path == IMPORTS:
+            reasons += [f"{name} is imported from another file" for name in sorted({*old, *new})
+                        if old.get(name) != new.get(name)]  # fmt: skip
+            continue
+        if not new or not old:
+            reasons.append(f"{path} {'is used now' if new else 'is gone'}")
+            continue
+        for label in sorted({*old, *new}):
+            if old.get(label) != new.get(label):
+                what = "changed" if label in old and label in new else ("is new" if label in new else "is gone")
+                reasons.append(f"{path}: {label} {what}")
+    return reasons
 
 
 @dataclass
@@ -55,29 +108,27 @@ class _Loaded:
 class _Run:
     """What counts, found in rounds: what counts mentions more, and what is mentioned may count."""
 
-    def __init__(self, sources: Sources, ran: Mapping[Path, Set[str] | None]):
+    def __init__(self, sources: Sources, ran: Called):
         self.sources = sources
         self.modules: dict[Path, _Loaded] = {}
         self.all = Mentions()
         for path in ran:
-            if not path.is_file():
-                continue
-            code = sources.code(path)
-            self.modules[path] = _Loaded(code, bare=set(code.mentions.bare))
-            self.all.add(code.mentions)
+            if path.is_file():
+                code = sources.code(path)
+                self.modules[path] = _Loaded(code, bare=set(code.mentions.bare))
+                self.all.add(code.mentions)
         for path, loaded in self.modules.items():
             labels = ran[path]
-            self._count(loaded, loaded.code.units if labels is None else labels & set(loaded.code.units))
+            self._count(loaded, set(loaded.code.units) if labels is None else labels & set(loaded.code.units))
         stems = {path.parent.name if path.name == "__init__.py" else path.stem for path in self.modules}
         while self._round(stems):
             pass
 
-    def _count(self, loaded: _Loaded, labels: Set[str] | Mapping[str, object]) -> None:
-        for label in labels:
-            if label not in loaded.counted:
-                loaded.counted.add(label)
-                self.all.add(loaded.code.units[label].mentions)
-                loaded.bare |= loaded.code.units[label].mentions.bare
+    def _count(self, loaded: _Loaded, labels: Set[str]) -> None:
+        for label in labels - loaded.counted:
+            loaded.counted.add(label)
+            self.all.add(loaded.code.units[label].mentions)
+            loaded.bare |= loaded.code.units[label].mentions.bare
 
     def _round(self, stems: Set[str]) -> bool:
         """Take what is used as an object; say whether anything was taken that was not before."""
@@ -86,11 +137,12 @@ class _Run:
             if any(loaded.code.imported_names.get(name) in stems for name in loaded.bare):
                 # A module that is handed around: whoever has it looks up in it what they like.
                 self.all.computes = self.all.hands_on = True
+            units = loaded.code.units.items()
             self._count(
                 loaded,
                 {
                     label
-                    for label, unit in loaded.code.units.items()
+                    for label, unit in units
                     if (unit.around == TOP_LEVEL or unit.around in loaded.counted) and self._may_matter(unit)
                 },
             )
@@ -104,7 +156,7 @@ class _Run:
 
     def digests(self) -> dict[str, Digests]:
         found: dict[str, Digests] = {}
-        for path, loaded in sorted(self.modules.items()):
+        for path, loaded in self.modules.items():
             code = loaded.code
             digests = {TOP_LEVEL: code.digest}
             for binding in code.bindings.values():
@@ -115,14 +167,13 @@ class _Run:
             if self.all.asks_for_docstrings:
                 digests[_DOCSTRINGS] = code.docstrings
             found[self.sources.shown(path)] = dict(sorted(digests.items()))
-        found[IMPORTS] = self._imports()
+        found = dict(sorted(found.items()))
+        if imports := self._imports():
+            found[IMPORTS] = imports
         return found
 
     def _imports(self) -> Digests:
         """Say which of the project's files the imported names lead to: another one may come to stand before it."""
         led = {name: self.sources.find(name) for name in sorted(self.all.imports)}
-        return {
-            name: hashlib.sha256(self.sources.shown(path).encode()).hexdigest()[:16]
-            for name, path in led.items()
-            if path
-        }
+        shown = {name: self.sources.shown(path) for name, path in led.items() if path}
+        return {name: hashlib.sha256(path.encode()).hexdigest()[:16] for name, path in shown.items()}

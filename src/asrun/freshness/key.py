@@ -5,19 +5,20 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 from typing import Any
 
-from asrun.freshness.reach import Entry, Observed, PassedBy, Reading, merge, reach
+from asrun.freshness.executed import Entry, executed, importable
 from asrun.freshness.sources import Sources
-from asrun.model import Digests, Key, Snippet
+from asrun.model import Digests, Key, Ran, Record, Snippet
 from asrun.project import Project
 from asrun.records.secrecy import is_secret
 
 __all__ = [
-    "ABSENT", "ELSEWHERE", "changed_variables", "code", "data_digest", "data_digests", "file_digest", "folders",
-    "given_to_all", "key_of_run", "locate", "plot_code", "sources", "variable_digest", "variable_digests",
+    "ABSENT", "ELSEWHERE", "changed_variables", "code_now", "code_of_run", "data_digest", "data_digests", "file_digest",
+    "folders", "given_to_all", "key_of_run", "locate", "plot_code_now", "possible_code", "sources", "variable_digest",
+    "variable_digests", "with_style",
 ]  # fmt: skip
 
 ELSEWHERE = "…/"
@@ -34,61 +35,80 @@ def sources(project: Project) -> Sources:
     return Sources(folders(project), project.root)
 
 
-def code(entry: Entry, read: Sources, *, without: PassedBy | None = None) -> dict[str, Digests]:
-    """Return the digests of what can be reached from where a run begins, without what the run passed by."""
-    reached = reach(entry.path, [entry.name], folders=read.folders, root=read.root, without=without, sources=read)
-    return entry.told(reached, read)
+def possible_code(entry: Entry, read: Sources) -> tuple[dict[str, Digests], Ran]:
+    """Return the digests of all that a run may come to execute, and the files: what counts where nobody watched."""
+    files = importable(read, [entry.path])
+    return executed(read, files, entry), {read.shown(path): None for path in files}
 
 
-def plot_code(project: Project, snippet: Snippet, *, read: Sources | None = None) -> dict[str, Digests]:
-    """Return the digests of what decides how a record is drawn, the house style included."""
-    from asrun.freshness.style import style_digest
+def code_now(ran: Ran, entry: Entry, read: Sources) -> dict[str, Digests]:
+    """Return the digests of what was executed once, as it is now.
 
-    if not snippet.plots:
-        return {}
-    read = read or sources(project)
-    style = read.once(style_digest, style_digest)
-    return code(Entry(snippet.path, "plot"), read) | {"asrun": {"figure style": style}}
+    Arguments:
+        ran: The functions that were called, by file.
+        entry: Where it began.
+        read: The project's own modules as they are now.
+    """
+    files = {read.root / file: None if labels is None else frozenset(labels) for file, labels in ran.items()}
+    if entry.instead is not None:
+        files[entry.path] = None
+    return executed(read, files, entry)
 
 
-def key_of_run(project: Project, reading: Reading, report: dict[str, Any], device: str) -> Key:
-    """Return what decided what a run came to: what its code can reach, and what it was seen to read and to pass by.
+def code_of_run(project: Project, entry: Entry, report: dict[str, Any]) -> tuple[dict[str, Digests], Ran]:
+    """Return what a run executed: the digests of it, and the functions that it called, by file.
 
     Arguments:
         project: Whose run.
-        reading: Its code, as it was before the run: an edit meanwhile must leave the record stale, not wrong.
+        entry: Where it began.
+        report: What the run's process told of it: each file as it was when it was loaded.
+    """
+    texts = {Path(file): told["text"].encode("utf-8", "surrogateescape") for file, told in report["executed"].items()}
+    read = Sources(folders(project), project.root, texts)
+    ran: dict[Path, Set[str] | None] = {}
+    for path in texts:
+        called = report["executed"][str(path)]["called"]
+        labels = {read.code(path).label_at(name, line) for name, line in called or ()}
+        ran[path] = None if called is None else frozenset(filter(None, labels))
+    if entry.instead is not None:
+        ran[entry.path] = None
+    if report["elsewhere"]:
+        # Other processes may have executed what nobody here saw.
+        ran |= importable(read, [entry.path, *ran])
+    told = {read.shown(path): None if labels is None else sorted(labels) for path, labels in sorted(ran.items())}
+    if entry.instead is not None:
+        del told[read.shown(entry.path)]
+    return executed(read, ran, entry), told
+
+
+def with_style(code: dict[str, Digests], read: Sources) -> dict[str, Digests]:
+    """Add the house style to what draws a record."""
+    from asrun.freshness.style import style_digest
+
+    return code | {"asrun": {"figure style": read.once(style_digest, style_digest)}}
+
+
+def plot_code_now(snippet: Snippet, record: Record, read: Sources) -> dict[str, Digests]:
+    """Return the digests of what drew a record, as it is now, the house style included."""
+    return with_style(code_now(record.plot_ran, Entry(snippet.path, "plot"), read), read)
+
+
+def key_of_run(project: Project, entry: Entry, report: dict[str, Any], device: str) -> Key:
+    """Return what decided what a run came to: what it executed, and what it was seen to read.
+
+    Arguments:
+        project: Whose run.
+        entry: Where its code begins.
         report: What the run's process told of it.
         device: The device class of the run.
     """
-    reached, passed_by = reading.reached(), PassedBy()
-    if report["calls"]:
-        reached, passed_by = reading.observed(_observed(report))
+    code, ran = code_of_run(project, entry, report)
     return Key(
-        code=merge(reached, _unreached(reading, report["modules"])),
+        code=code,
+        ran=ran,
         files=data_digests(project, report),
         environment=variable_digests(project, report["variables"], device),
-        passed_by=passed_by.functions,
-        not_imported=passed_by.modules,
-        reached_otherwise=passed_by.reached_otherwise,
     )
-
-
-def _observed(report: dict[str, Any]) -> Observed:
-    watched, called = (
-        {Path(file): set(labels) for file, labels in report["calls"][kind].items()} for kind in ("watched", "called")
-    )
-    return Observed(watched, called, set(map(Path, report["modules"])))
-
-
-def _unreached(reading: Reading, modules: list[str]) -> dict[str, Digests]:
-    """Return digests of whole modules that were imported though no name leads there: by importlib, or for effect."""
-    loaded, entered, read = [Path(file) for file in modules], reading.entered(), reading.sources
-    # A package is entered with each of its modules; by itself it counts when nothing else of it was imported.
-    within = {folder for path in loaded if path.name != "__init__.py" for folder in path.parents}
-    also = [
-        path for path in loaded if path not in entered and not (path.name == "__init__.py" and path.parent in within)
-    ]
-    return reach(read.root, [], folders=read.folders, root=read.root, also=also, sources=read) if also else {}
 
 
 def locate(name: str, project: Project) -> Path:

@@ -16,15 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asrun.errors import AsrunError
-from asrun.freshness.definitions import parse
+from asrun.freshness.syntax import FUNCTIONS, Function, dump, is_text, parse
 from asrun.model import Where
 
 __all__ = ["TOP_LEVEL", "Binding", "ModuleCode", "Unit", "read_code"]
 
 TOP_LEVEL = "(module level)"
-
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass
@@ -141,8 +138,8 @@ class _Reader:
             binding = _binding(statement)
             if binding and bound[binding.name] == 1:
                 bindings[binding.name] = binding
-            elif not _is_text(statement):
-                parts.append(_dump(statement))
+            elif not is_text(statement):
+                parts.append(dump(statement, bodies=False, own=False))
                 top.add(self.mentions(statement))
             for each in ast.walk(statement):
                 if isinstance(each, (ast.Import, ast.ImportFrom)):
@@ -152,7 +149,7 @@ class _Reader:
 
     def functions(self, node: ast.AST, around: str, prefix: str) -> None:
         """Find the functions and classes in a piece of code, as deep as they go."""
-        if isinstance(node, _FUNCTIONS):
+        if isinstance(node, FUNCTIONS):
             self.function(node, around, prefix)
             return
         if isinstance(node, ast.ClassDef):
@@ -172,7 +169,7 @@ class _Reader:
         decorators = [_last(each) for each in node.decorator_list]
         line = min([node.lineno, *(each.lineno for each in node.decorator_list)])
         self.units[label] = Unit(
-            label, node.name, line, _digest(_dump(node, whole=True)), mentions, not set(decorators) <= _KNOWN, around
+            label, node.name, line, _digest(dump(node, bodies=False)), mentions, not set(decorators) <= _KNOWN, around
         )
         for statement in node.body:
             self.functions(statement, label, f"{qualified}.<locals>.")
@@ -216,7 +213,7 @@ class _Reader:
                 self._import(each, found)
             elif isinstance(each, (ast.Global, ast.Nonlocal)):
                 found.names |= set(each.names)
-            elif isinstance(each, (*_FUNCTIONS, ast.ClassDef)):
+            elif isinstance(each, (*FUNCTIONS, ast.ClassDef)):
                 found.names.add(each.name)
             elif isinstance(each, ast.keyword) and each.arg:
                 found.names.add(each.arg)
@@ -288,7 +285,7 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
     """Walk through code, a parent before its children, and past the bodies of functions within it."""
     yield node
     for name, value in ast.iter_fields(node):
-        if isinstance(node, _FUNCTIONS) and name == "body":
+        if isinstance(node, FUNCTIONS) and name == "body":
             continue
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
@@ -351,7 +348,7 @@ def _binding(statement: ast.stmt) -> Binding | None:
             | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
         ):
             if _is_literal(value) and not name.startswith("__"):
-                return Binding(name, _digest(_dump(value)), False)
+                return Binding(name, _digest(dump(value)), False)
     return None
 
 
@@ -365,13 +362,13 @@ def _is_literal(node: ast.expr) -> bool:
 
 def _bound(statement: ast.stmt) -> Iterator[str]:
     """Return the names that a statement of the top level binds, one by one, however often."""
-    if isinstance(statement, (*_FUNCTIONS, ast.ClassDef)):
+    if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
         yield statement.name
         return
     for each in _walk(statement):
         if isinstance(each, ast.Name) and isinstance(each.ctx, (ast.Store, ast.Del)):
             yield each.id
-        elif isinstance(each, (*_FUNCTIONS, ast.ClassDef)):
+        elif isinstance(each, (*FUNCTIONS, ast.ClassDef)):
             yield each.name
         elif isinstance(each, ast.alias):
             yield (each.asname or each.name).partition(".")[0]
@@ -390,50 +387,9 @@ def is_main_guard(statement: ast.stmt) -> bool:
     )
 
 
-def _is_text(statement: ast.AST) -> bool:
-    """Is it a text that does nothing: a docstring, also of an attribute?"""
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-    )
-
-
 def _docstring(node: Any) -> list[str]:
     found = ast.get_docstring(node, clean=False)
     return [] if found is None else [found]
-
-
-_IGNORED = {"ctx", "kind", "type_comment", "type_ignores"}
-
-
-def _dump(value: Any, *, whole: bool = False) -> str:
-    """Write a syntax tree as text, the same on every version of Python; of functions in it, their headers only.
-
-    Arguments:
-        value: The tree.
-        whole: Write the body of the function that it is.
-    """
-    if isinstance(value, list):
-        return f"[{','.join(map(_dump, value))}]"
-    if not isinstance(value, ast.AST):
-        return repr(value)
-    fields = []
-    for name in value._fields:
-        part = getattr(value, name, None)
-        if name == "body" and isinstance(value, (*_FUNCTIONS, ast.ClassDef, ast.Module)):
-            part = [each for each in part or [] if not _is_text(each)]
-            if isinstance(value, _FUNCTIONS) and not whole:
-                part = []
-        if isinstance(value, ast.JoinedStr) and isinstance(part, list):
-            # Python 3.12 puts an empty text behind a nested format.
-            part = [each for each in part if not (isinstance(each, ast.Constant) and each.value == "")]
-        # ast.dump changed between Python versions; empty fields are left out, so that new optional ones do not count.
-        if name not in _IGNORED and part not in (None, []):
-            fields.append(f"{name}={_dump(part)}")
-    if isinstance(value, ast.Constant) and value.value is None:
-        fields.append("value=None")
-    return f"{type(value).__name__}({','.join(fields)})"
 
 
 def _digest(text: str) -> str:

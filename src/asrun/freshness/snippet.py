@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from asrun.errors import AsrunError, did_you_mean
-from asrun.freshness.definitions import parse
 from asrun.freshness.key import sources
 from asrun.freshness.needs import check_needs
 from asrun.freshness.rounding import check_rounding
 from asrun.freshness.sources import Sources
+from asrun.freshness.syntax import parse
 from asrun.model import Snippet, Where
 from asrun.project import Project
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
-from asrun.freshness.definitions import Module, read_module
 from asrun.freshness.module_code import ModuleCode, read_code
 
 __all__ = ["Sources"]
@@ -32,18 +32,16 @@ class Sources:
     Arguments:
         folders: Where they are found, as on `sys.path`.
         root: The project's folder; files are named relative to it.
+        texts: What is in some files, where that is known better than from the files: they may have changed since.
     """
 
-    def __init__(self, folders: Sequence[Path], root: Path):
-        self.folders, self.root = tuple(folders), root
+    def __init__(self, folders: Sequence[Path], root: Path, texts: Mapping[Path, bytes] = MappingProxyType({})):
+        self.folders, self.root, self._texts = tuple(folders), root, texts
         self._concluded: dict[Hashable, Any] = {}
         # Caches of this object, and not of the class: what they hold is true of one moment.
-        self.content = functools.cache(Path.read_bytes)
+        self.content = functools.cache(self._content)
         self.find = functools.cache(self._find)
-        self.is_folder = functools.cache(self._is_folder)
-        self.module = functools.cache(self._module)
         self.code = functools.cache(self._code)
-        self.package = functools.cache(self._package)
         self.shown = functools.cache(self._shown)
 
     def once(self, what: Hashable, conclude: Callable[[], T]) -> T:
@@ -57,26 +55,20 @@ class Sources:
             self._concluded[what] = conclude()
         return cast(T, self._concluded[what])
 
+    def _content(self, path: Path) -> bytes:
+        return self._texts[path] if path in self._texts else path.read_bytes()
+
     def _shown(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
-
-    def _module(self, path: Path) -> Module:
-        return read_module(self.content(path), self.shown(path), self._dotted(path), path.name == "__init__.py")
 
     def _code(self, path: Path) -> ModuleCode:
         return read_code(self.content(path), self.shown(path), self._dotted(path), path.name == "__init__.py")
 
-    def _package(self, path: Path) -> Path | None:
-        """Return the `__init__.py` that is imported before a module."""
-        package = path.parent / "__init__.py"
-        if path == package:
-            package = path.parent.parent / "__init__.py"
-        inside = any(package.is_relative_to(folder) for folder in self.folders)
-        return package if inside and package.is_file() else None
-
-    def _is_folder(self, dotted: str) -> bool:
-        """Is it a package without an `__init__.py`?"""
-        return not _is_asrun(dotted) and any(folder.joinpath(*dotted.split(".")).is_dir() for folder in self.folders)
+    def ways_to(self, dotted: str) -> list[Path]:
+        """Return the files that an import of a module executes: those of the packages around it, and its own."""
+        parts = dotted.split(".")
+        found = (self.find(".".join(parts[:length])) for length in range(1, len(parts) + 1))
+        return [path for path in found if path]
 
     def _find(self, dotted: str) -> Path | None:
         if _is_asrun(dotted):

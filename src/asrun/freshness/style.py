@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 
-from asrun.freshness.definitions import tree_digest
+from asrun.freshness.syntax import tree_digest
 from asrun.own import PACKAGE
 from asrun.records import house_style
 

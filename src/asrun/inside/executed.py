@@ -11,16 +11,18 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
-import hashlib
 import importlib.util
+import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType
 from typing import Any
+
+from asrun.inside.watch import is_own
 
 __all__ = ["Executed", "Loaded"]
 
@@ -28,12 +30,19 @@ CALLED = "__asrun_called__"
 """The name, among the built-in ones, of the list in which functions note that they are called."""
 
 
+_PARALLEL = (
+    "multiprocessing.popen_fork", "multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver",
+    "multiprocessing.popen_spawn_win32", "joblib.externals.loky.backend.popen_loky_posix", "ray._raylet",
+)  # fmt: skip
+"""Modules that are loaded when the first process of a pool is started, or a cluster is used, and not before."""
+
+
 @dataclass
 class Loaded:
     """A file of the project's that was executed."""
 
-    digest: str
-    """SHA-256 of what it said when it was loaded; of several times, the last."""
+    text: bytes
+    """What it said when it was loaded; of several times, the last."""
     called: set[tuple[str, int]] = field(default_factory=set)
     """Qualified names of functions, each with the line at which its code begins."""
     watched: bool = True
@@ -44,50 +53,62 @@ class Executed:
     """Watches what is executed from now on.
 
     Arguments:
-        is_own: Whether a file is one of the project's own.
-        keep: A folder in which a copy of each loaded file is kept, named by its digest: files may change while a run
-            goes on.
+        folders: Where the project's own files are.
     """
 
-    def __init__(self, is_own: Callable[[str], bool], keep: Path):
-        self._is_own = functools.cache(is_own)
-        self._keep = keep
+    def __init__(self, folders: Sequence[str]):
+        self.is_own = functools.cache(lambda file: file.endswith(".py") and is_own(file, folders))
         self.files: dict[str, Loaded] = {}
+        self._elsewhere = False
+        self._modules = {path.stem for folder in map(Path, folders) if folder.is_dir() for path in folder.iterdir()}
         self._watch = _Monitored(self) if hasattr(sys, "monitoring") else _Marked(self)
         sys.addaudithook(self._hook)
 
     def told(self) -> dict[str, dict[str, Any]]:
-        """Return what was executed, by file: its `digest`, and what was `called`, or None where nobody watched."""
+        """Return what was executed, by file: its `text`, and what was `called`, or None where nobody watched."""
         self._watch.collect()
         return {
-            file: {"digest": loaded.digest, "called": sorted(loaded.called) if loaded.watched else None}
+            file: {
+                "text": loaded.text.decode("utf-8", "surrogateescape"),
+                "called": sorted(loaded.called) if loaded.watched else None,
+            }
             for file, loaded in sorted(self.files.items())
         }
 
-    def load(self, file: str, source: bytes | None = None) -> Loaded:
+    @property
+    def elsewhere(self) -> bool:
+        """Whether code of the project's may have been executed in other processes, where nobody watched."""
+        return self._elsewhere or any(module in sys.modules for module in _PARALLEL)
+
+    def load(self, file: str, text: bytes | None = None) -> Loaded:
         """Note that a file is loaded."""
-        if source is None:
-            source = Path(file).read_bytes()
-        digest = hashlib.sha256(source).hexdigest()
-        copy = self._keep / f"{digest}.py"
-        if not copy.exists():
-            self._keep.mkdir(exist_ok=True)
-            copy.write_bytes(source)
-        loaded = self.files.setdefault(file, Loaded(digest))
-        if loaded.digest != digest:
+        if text is None:
+            text = Path(file).read_bytes()
+        loaded = self.files.setdefault(file, Loaded(text))
+        if loaded.text != text:
             # Which function of which of its texts was called is not told apart.
-            loaded.digest, loaded.watched = digest, False
+            loaded.text, loaded.watched = text, False
         return loaded
 
-    def is_own(self, code: CodeType) -> bool:
-        return self._is_own(code.co_filename)
-
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        # Whoever executes a file's code by other ways than an import: `runpy`, `exec(compile(…, file, "exec"))`.
-        if event == "exec" and isinstance(arguments[0], CodeType) and arguments[0].co_name == "<module>":
+        if event == "exec":
+            # Whoever executes a file's code in other ways than an import: `runpy`, `exec(compile(…, file, "exec"))`.
             code = arguments[0]
-            if code.co_filename not in self.files and self.is_own(code) and os.path.isfile(code.co_filename):
-                self.load(code.co_filename).watched = self._watch.sees_all
+            if isinstance(code, CodeType) and code.co_name == "<module>":
+                file = code.co_filename
+                if file not in self.files and self.is_own(file) and os.path.isfile(file):
+                    self.load(file).watched = self._watch.sees_all
+        elif event in ("os.fork", "os.forkpty", "os.exec", "os.posix_spawn"):
+            # Another Python process may call functions of the project's, and nothing here would know.
+            self._elsewhere = True
+        elif event == "subprocess.Popen":
+            command = arguments[1] if isinstance(arguments[1], (list, tuple)) else [arguments[1]]
+            words = [os.fsdecode(word) if isinstance(word, (str, bytes, os.PathLike)) else "" for word in command]
+            if "python" in str(arguments[0]) + words[0]:
+                self._elsewhere |= any(name in word for name in self._modules for word in words)
+                for script in (Path(arguments[2] or "", word) for word in words[1:]):
+                    if self.is_own(os.path.abspath(script)) and os.path.isfile(script):
+                        self._elsewhere, self.load(os.path.abspath(script)).watched = True, False
 
 
 class _Monitored:
@@ -105,7 +126,8 @@ class _Monitored:
         self._seen = monitoring.DISABLE
 
     def _start(self, code: CodeType, offset: int) -> Any:
-        if code.co_flags & 0x2 and self._executed.is_own(code):  # CO_NEWLOCALS: a function's, not a module's or a class's
+        # A function's code, and not a module's or a class's: it has locals that are new.
+        if code.co_flags & inspect.CO_NEWLOCALS and self._executed.is_own(code.co_filename):
             loaded = self._executed.files.get(code.co_filename)
             if loaded is None and os.path.isfile(code.co_filename):
                 loaded = self._executed.load(code.co_filename)
@@ -131,13 +153,14 @@ class _Marked:
         self._marks_calls = importlib.util.find_spec("numba") is None
         original = SourceFileLoader.get_code
 
-        def get_code(loader: SourceFileLoader, fullname: str) -> CodeType | None:
+        def get_code(loader: Any, fullname: str) -> CodeType | None:
             path = loader.get_filename(fullname)
-            if not executed._is_own(path) or type(loader).source_to_code is not SourceFileLoader.source_to_code:
-                return original(loader, fullname)
-            return self._read(path, loader.get_data(path))
+            # A loader of somebody else's may make other code of a file.
+            if executed.is_own(path) and type(loader) is SourceFileLoader:
+                return self._read(path, loader.get_data(path))
+            return original(loader, fullname)
 
-        SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+        SourceFileLoader.get_code = get_code  # type: ignore[assignment,method-assign]
 
     def _read(self, path: str, source: bytes) -> CodeType:
         loaded = self._executed.load(path, source)

@@ -15,7 +15,7 @@ from typing import Any
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 
-from asrun.inside.calls import Calls
+from asrun.inside.executed import Executed
 from asrun.inside.watch import Watch, device, end_with_parent, modules, versions, write
 
 __all__ = ["main"]
@@ -24,7 +24,7 @@ __all__ = ["main"]
 class _WatchedKernel(IPythonKernel):
     request: dict[str, Any]
     watch: Watch
-    calls: Calls
+    executed: Executed
 
     # IPython's kernel answers at once, its base class later: both are accepted.
     def do_shutdown(self, restart: bool) -> Any:
@@ -34,7 +34,8 @@ class _WatchedKernel(IPythonKernel):
             "absent": self.watch.absent_files(inside),
             "listed": self.watch.listed_folders(inside),
             "variables": self.watch.variables(),
-            "calls": self.calls.told(),
+            "executed": self.executed.told(),
+            "elsewhere": self.executed.elsewhere,
             "modules": modules(folders),
             "versions": versions(folders, also=[self.shell.user_ns if self.shell else {}]),
         } | device()
@@ -59,7 +60,7 @@ def main(request_file: str, arguments: list[str]) -> None:
     app.initialize(arguments)  # type: ignore[no-untyped-call]
     app.kernel.request = request
     # Not sooner: what IPython reads to start decides nothing.
-    app.kernel.calls = Calls(request["folders"])
+    app.kernel.executed = Executed(request["folders"])
     assert app.shell, "it was initialised"
     app.kernel.watch = Watch(request["folders"], app.shell.user_global_ns)
     app.start()  # type: ignore[no-untyped-call]

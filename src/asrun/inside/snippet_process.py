@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from asrun.errors import AsrunError
-from asrun.inside.calls import Calls
+from asrun.inside.executed import Executed
 from asrun.inside.luck import Luck
 from asrun.inside.warned import Warned
 from asrun.inside.watch import (
@@ -47,14 +47,14 @@ def main(request_file: str) -> int:
     end_with_parent(take_standard_input(), out)
     if sys.platform != "win32":
         faulthandler.register(signal.SIGUSR1, all_threads=True)
-    calls = Calls(request["folders"])
+    executed = Executed([request["root"], *request["folders"]])
     watch = Watch(request["folders"])
     warned, luck = Warned(), Luck(watch.is_own)
     sys.path[:0] = request["folders"]
     # As for `python snippets/NAME.py`: what was asked of asrun is not asked of the snippet.
     sys.argv[:] = [str(path)]
     try:
-        module = _load(path, calls)
+        module = _load(path)
         started = time.perf_counter()
         if request["do"] == "run":
             result = module.run(**request["parameters"])
@@ -75,12 +75,13 @@ def main(request_file: str) -> int:
             "opened": watch.data_files(inside),
             "absent": watch.absent_files(inside),
             "listed": watch.listed_folders(inside),
+            "executed": executed.told(),
+            "elsewhere": executed.elsewhere,
         }
         if request["do"] == "run":
             own = modules(request["folders"])
             report |= {
                 "variables": watch.variables(),
-                "calls": calls.told(),
                 "modules": own,
                 "versions": versions(request["folders"]),
                 "remarks": [*luck.told(own), *warned.told([request["root"], *request["data"]])],
@@ -95,8 +96,8 @@ def main(request_file: str) -> int:
     return 0
 
 
-def _load(path: Path, calls: Calls) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path, loader=calls.loader(path.stem, str(path)))
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec and spec.loader, "a snippet ends in .py"
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module

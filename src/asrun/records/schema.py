@@ -45,7 +45,7 @@ def read(text: str) -> dict[str, Any]:
     _check_fields(document, "", _RECORD, optional=("output_seal", "seal", "remarks"))
     _check_names(document["values"])
     read_key(document["key"])
-    _check_fields(document["key"], "key.", _DRAWN)
+    _check_fields(document["key"], "key.", _DRAWN, optional=_NEWER)
     _check_fields(document["provenance"], "provenance.", _PROVENANCE)
     if unknown := set(document["provenance"]) - set(_PROVENANCE):
         raise ValueError(f"provenance has the unknown field {min(unknown)!r}")
@@ -177,6 +177,16 @@ def _all(item: _Kind) -> _Kind:
     return check
 
 
+def _or_none(item: _Kind) -> _Kind:
+    """Return the kind of what may also be nothing."""
+
+    def check(value: Any, name: str) -> None:
+        if value is not None:
+            item(value, name)
+
+    return check
+
+
 _RECORD: dict[str, _Kind] = {
     "question": _line,
     "parameters": _each(lambda value, name: None, _line),
@@ -195,18 +205,17 @@ KEY: dict[str, _Kind] = {
     "code": _each(_each(_line, _line), _place),
     "files": _each(_line, _place),
     "environment": _each(_line, _line),
-    "passed_by": _each(_all(_line), _place),
-    "not_imported": _all(_place),
-    "reached_otherwise": _each(_all(_line), _place),
+    "ran": _each(_or_none(_all(_line)), _place),
 }
 """What decided a run, of a snippet or of a notebook, part by part."""
 
 _DRAWN: dict[str, _Kind] = {
     "plot_code": _each(_each(_line, _line), _place),
+    "plot_ran": _each(_or_none(_all(_line)), _place),
     "plot_files": _each(_line, _place),
 }
-_NEWER = ("environment", "passed_by", "not_imported", "reached_otherwise")
-"""Parts of a key that records of the first version do not have."""
+_NEWER = ("environment", "ran", "plot_ran")
+"""Parts of a key that earlier records do not have."""
 
 _FIGURE: dict[str, _Kind] = {"file": _line, "sha256": _digest, "alt": _line}
 _PROVENANCE: dict[str, _Kind] = {

@@ -210,7 +210,8 @@ class Store:
             "output": record.output.split("\n") if record.output else [],
             "output_seal": codec.seal(record.output, {}),
             "figures": figures,
-            "key": record.parts() | {"plot_code": record.plot_code, "plot_files": record.plot_files},
+            "key": record.parts()
+            | {"plot_code": record.plot_code, "plot_ran": record.plot_ran, "plot_files": record.plot_files},
             "provenance": asdict(record.provenance),
         }
         if record.remarks:
@@ -287,6 +288,7 @@ class Store:
             figures=figures,
             **{part: key[part] for part in KEY if part in key},
             plot_code=key["plot_code"],
+            plot_ran=key.get("plot_ran", {}),
             plot_files=key["plot_files"],
             provenance=Provenance(**document["provenance"]),
             remarks=tuple(document.get("remarks", ())),

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from asrun.errors import AsrunError
-from asrun.freshness.definitions import tree_digest
-from asrun.freshness.reach import Entry
+from asrun.freshness.executed import Entry
+from asrun.freshness.syntax import tree_digest
 from asrun.model import Where
 from asrun.running import ipynb
 from asrun.running.ipynb import Document

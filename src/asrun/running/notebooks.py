@@ -21,8 +21,7 @@ from typing import Any
 
 from asrun.errors import AsrunError
 from asrun.freshness import conditions, failures
-from asrun.freshness.key import code, key_of_run
-from asrun.freshness.reach import Reading
+from asrun.freshness.key import key_of_run, possible_code
 from asrun.freshness.sources import Sources
 from asrun.model import Condition, Digests, Key, State, Where
 from asrun.project import Project
@@ -71,10 +70,7 @@ def execute(project: Project, path: Path, listener: Callable[[str], None]) -> Pa
     notebook_client.require()
     name = project.relative(path)
     document = ipynb.read(path, name)
-    # Digests are taken before the run: an edit while it runs must leave the record stale, not wrong.
-    with cells.joined(path, name, document) as entry:
-        reading = Reading(entry, _sources(project))
-    tried = _attempted(project, reading.reached())
+    tried = _attempted(project, _code(project, path))
     given = [os.environ.get(variable) for variable in project.data_variables]
     data = [Path(os.path.abspath(folder)) for folder in given if folder]
     try:
@@ -90,9 +86,11 @@ def execute(project: Project, path: Path, listener: Callable[[str], None]) -> Pa
     except AsrunError as error:
         failures.note(project, path, error, tried)
         raise
+    with cells.joined(path, name, document) as entry:
+        key = key_of_run(project, entry, report, _DEVICE)
     document["metadata"] = _METADATA | {
         "asrun": {
-            "key": key_of_run(project, reading, report, _DEVICE).parts(),
+            "key": key.parts(),
             # Nothing that differs from one execution to the next: a record that says the same is the same file.
             "provenance": {
                 "device": report["device"],
@@ -273,6 +271,6 @@ def _sources(project: Project) -> Sources:
 
 
 def _code(project: Project, path: Path) -> dict[str, Digests]:
-    """Return the digests of a notebook's code cells and of the project's definitions that they reach."""
+    """Return the digests of a notebook's code cells and of all that they may import."""
     with cells.joined(path, project.relative(path), ipynb.read(path, project.relative(path))) as entry:
-        return code(entry, _sources(project))
+        return possible_code(entry, _sources(project))[0]

@@ -20,8 +20,8 @@ from typing import Any
 from asrun import machine
 from asrun.errors import AsrunError
 from asrun.freshness import needs
-from asrun.freshness.key import data_digests, key_of_run, plot_code, sources
-from asrun.freshness.reach import Entry, Reading
+from asrun.freshness.executed import Entry
+from asrun.freshness.key import code_of_run, data_digests, key_of_run, sources, with_style
 from asrun.model import Figure, Provenance, Record, RunName, Snippet, Where
 from asrun.project import Project
 from asrun.records import codec, locks
@@ -157,8 +157,6 @@ def run_snippet(
         KeyboardInterrupt: after everything it started has been ended.
     """
     run, listener = RunName(snippet.name, scale, device), forgiving(listener)
-    # Digests are taken before the run: an edit while it trains must leave the record stale, not wrong.
-    reading = Reading(Entry(snippet.path, "run"), sources(project))
     with _scratch(run) as out, _own_gpu(device, listener):
         request = {"do": "run", "parameters": snippet.scales[scale]}
         allowed = limits(snippet, scale, project, at_once=at_once)
@@ -185,7 +183,7 @@ def run_snippet(
         values=codec.decode(*answer),
         output=printed,
         figures={},
-        **key_of_run(project, reading, report, device).parts(),
+        **key_of_run(project, Entry(snippet.path, "run"), report, device).parts(),
         plot_code={},
         plot_files={},
         remarks=tuple(remarks),
@@ -204,12 +202,12 @@ def run_snippet(
 
 def redraw(project: Project, snippet: Snippet, record: Record, listener: Listener) -> Record:
     """Return a record with its figures drawn anew from its values: nothing is trained."""
-    before = plot_code(project, snippet)
     with _scratch(record.run) as out:
         write(out / "values.json", json.dumps(codec.encode(record.values)), record.run)
         allowed = replace(limits(snippet, record.run.scale, project), seconds=project.minutes * 60)
         _, report = start(project, snippet, record.run, out, listener, {"do": "plot"}, allowed)
         drawn = hidden(_answer(out / "figures.json", record.run), secrets())
+    code, ran = code_of_run(project, Entry(snippet.path, "plot"), report)
     where = Where(project.relative(snippet.path))
     if not drawn:
         raise AsrunError("plot drew nothing", where=where, remedy="return a Matplotlib figure, or a dict of them")
@@ -224,7 +222,8 @@ def redraw(project: Project, snippet: Snippet, record: Record, listener: Listene
         record,
         figures={name: Figure(name, entry["svg"], entry["alt"]) for name, entry in drawn.items()},
         remarks=replaced(record.remarks, {name: entry["points_as_image"] for name, entry in drawn.items()}),
-        plot_code=before,
+        plot_code=with_style(code, sources(project)),
+        plot_ran=ran,
         plot_files=data_digests(project, report),
         # Which arrays are large is decided anew, too.
         apart=None,

@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from markdown import Markdown
 
 from asrun.cli import main
-from asrun.freshness.key import code, plot_code, sources
-from asrun.freshness.reach import Entry
+from asrun.freshness.executed import Entry
+from asrun.freshness.key import possible_code, sources, with_style
 from asrun.freshness.snippet import find_snippet
 from asrun.model import Record, RunName
 from asrun.pages.context import Context
@@ -227,14 +227,18 @@ class TinyProject:
         project = self.project
         snippet = find_snippet(name, project)
         figures = {figure.name: figure for figure in fields.pop("figures", ())}
+        read = sources(project)
+        code, ran = possible_code(Entry(snippet.path, "run"), read)
         made = make_record(
             RunName(name, scale, "cpu"),
             values,
             question=snippet.question,
             parameters=snippet.scales[scale],
-            code=code(Entry(snippet.path, "run"), sources(project)),
+            code=code,
+            ran=ran,
             figures=figures,
-            plot_code=plot_code(project, snippet),
+            plot_code=with_style(code, read) if snippet.plots else {},
+            plot_ran=ran if snippet.plots else {},
             **fields,
         )
         self.store.put(made)

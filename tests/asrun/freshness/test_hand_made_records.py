@@ -9,7 +9,7 @@ import pytest
 from asrun.errors import AsrunError
 from asrun.freshness import key
 from asrun.freshness.conditions import record_condition
-from asrun.freshness.reach import Entry
+from asrun.freshness.executed import Entry
 from asrun.freshness.snippet import find_snippet
 from asrun.model import State
 from asrun.pages.context import Context

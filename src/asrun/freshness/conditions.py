@@ -227,7 +227,7 @@ def _changed_files(project: Project, files: Digests) -> list[str]:
             # Records of the first days took a folder that was being deleted for this one.
             continue
         if path.exists():
-            if data_digest(path) != digest:
+            if data_digest(project, path) != digest:
                 what = "has appeared" if digest == ABSENT else "changed"
                 reasons.append(f"{name} {'lists other names' if name.endswith('/') else what}")
         elif digest != ABSENT and not name.startswith(("$", "~", ELSEWHERE)) and "/" in name:

@@ -124,11 +124,32 @@ def locate(name: str, project: Project) -> Path:
 ABSENT = "absent"
 """The digest of a file that was looked for and was not there."""
 
+CHANGED = "changed"
+"""The digest of a file that became another one while the run went on: nobody knows which of the two it read."""
 
-def data_digest(path: Path) -> str:
+
+_LEFT_BEHIND = frozenset(
+    [
+        "__pycache__",
+        ".asrun",
+        ".git",
+        ".venv",
+        ".hypothesis",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".DS_Store",
+    ]
+)
+"""Names that tools leave in folders: nobody means them who lists a folder."""
+
+
+def data_digest(project: Project, path: Path) -> str:
     """Return a digest of a data file, of the names in a folder, or `ABSENT`."""
     if path.is_dir():
-        names = sorted(each.name + "/" * each.is_dir() for each in path.iterdir())
+        made = (project.records, project.site, project.cache)
+        there = (each for each in path.iterdir() if each.name not in _LEFT_BEHIND and each not in made)
+        names = sorted(each.name + "/" * each.is_dir() for each in there)
         return hashlib.sha256("\n".join(names).encode()).hexdigest()
     return file_digest(path) if path.is_file() else ABSENT
 
@@ -145,20 +166,27 @@ def _file_digest(path: Path, size: int, modified: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def data_digests(project: Project, report: dict[str, list[str]]) -> Digests:
+def data_digests(project: Project, report: Mapping[str, Any]) -> Digests:
     """Take digests of the data that a run read, under names that mean the same on every machine.
 
     Arguments:
         project: Whose data.
-        report: Paths of files that were `opened`, of folders that were `listed`, and of files that were `absent`.
+        report: Paths of files that were `opened`, of those that `changed` since, each with its digest then
+            where that is known, of folders that were `listed`, and of files that were `absent`.
     """
     digests = {}
     for kind in ("opened", "listed", "absent"):
         for path in map(Path, report.get(kind, ())):
             name = _portable(project, path)
+            if kind == "listed" and path.is_relative_to(project.root):
+                parts = path.relative_to(project.root).parts
+                if path.is_relative_to(project.site) or _LEFT_BEHIND.intersection(parts):
+                    continue
             # A file that is not there is no file of another machine's, whose folders have other names.
             if name and not (kind == "absent" and name.startswith(ELSEWHERE)):
-                digests[name + "/" * (kind == "listed")] = data_digest(path)
+                changed = report.get("changed", {}).get(str(path)) if kind == "opened" else None
+                now = data_digest(project, path)
+                digests[name + "/" * (kind == "listed")] = now if changed is None else changed or CHANGED
     return dict(sorted(digests.items()))
 
 

@@ -83,7 +83,9 @@ class Executed:
     def load(self, file: str, text: bytes | None = None) -> Loaded:
         """Note that a file is loaded."""
         if text is None:
-            text = Path(file).read_bytes()
+            # By this file itself, so that it is known who opens it.
+            with open(file, "rb") as opened:  # noqa: PTH123
+                text = opened.read()
         loaded = self.files.setdefault(file, Loaded(text))
         if loaded.text != text:
             # Which function of which of its texts was called is not told apart.

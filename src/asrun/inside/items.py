@@ -97,7 +97,7 @@ def compute(packed: bytes, watch: Watch) -> bytes:
     except Exception as error:
         error.add_note("".join(traceback.format_exception(error)))
         answer = _packed_error(error)
-    read = {kind: sorted(getattr(watch, kind) - seen[kind]) for kind in _READ}
+    read = {kind: sorted(set(getattr(watch, kind)) - seen[kind]) for kind in _READ}
     # Loaded already, by whoever made the watch.
     from asrun.inside.watch import device_class
 

@@ -31,6 +31,7 @@ class _WatchedKernel(IPythonKernel):
         inside, folders = self.request["inside"], self.request["folders"]
         report = {
             "opened": self.watch.data_files(inside),
+            "changed": self.watch.changed_files(inside),
             "absent": self.watch.absent_files(inside),
             "listed": self.watch.listed_folders(inside),
             "variables": self.watch.variables(),

@@ -73,6 +73,7 @@ def main(request_file: str) -> int:
         report = {
             "seconds": seconds,
             "opened": watch.data_files(inside),
+            "changed": watch.changed_files(inside),
             "absent": watch.absent_files(inside),
             "listed": watch.listed_folders(inside),
             "executed": executed.told(),

@@ -88,7 +88,7 @@ class Variables:
 
     def _is_asked_by_project(self, frame: FrameType) -> bool:
         """Whether the nearest frame that is not a part of `os.environ` itself is one of the project's own code."""
-        while frame.f_back and _is_mapping(frame):
+        while frame.f_back and (_is_mapping(frame) or _fills_in(frame)):
             frame = frame.f_back
         return self._is_own(frame)
 
@@ -112,3 +112,12 @@ _WALKING = ("__iter__", "popitem")
 
 def _is_mapping(frame: FrameType) -> bool:
     return Path(frame.f_code.co_filename).name in _MAPPINGS
+
+
+def _fills_in(frame: FrameType) -> bool:
+    """Whether a frame puts variables into a text that somebody gave: `expandvars`, a `Template`, `format`."""
+    name = Path(frame.f_code.co_filename).name
+    return name == "string.py" or (name in _PATHS and frame.f_code.co_name in ("expandvars", "repl"))
+
+
+_PATHS = {"posixpath.py", "<frozen posixpath>", "ntpath.py", "<frozen ntpath>"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import platform
@@ -40,7 +41,8 @@ class Watch:
     """
 
     def __init__(self, folders: Iterable[str] = (), namespace: dict[str, Any] | None = None) -> None:
-        self.opened: set[str] = set()
+        self.opened: dict[str, str] = {}
+        """Files that were read, each with what tells its content apart, as it was when it was first opened."""
         self.listed: set[str] = set()
         self.absent: set[str] = set()
         self._written: set[str] = set()
@@ -57,15 +59,39 @@ class Watch:
                 # Its own work, read again, is not what decides a result.
                 pass
             elif Path(path).exists():
-                self.opened.add(path)
+                if path not in self.opened and not self._is_code(path):
+                    self.opened[path] = _fingerprint(path, exact=isinstance(flags, int) and bool(flags & os.O_RDWR))
             elif arguments[1] is not None or Path(os.fsdecode(arguments[0])).is_absolute():
                 # The low-level open takes paths relative to any folder, and does not tell which.
                 self.absent.add(path)
+        elif event == "import" and isinstance(arguments[1], str) and os.path.isfile(arguments[1]):
+            # A library that is loaded as a module: Python tells of it in this way alone.
+            path = os.path.abspath(arguments[1])
+            self.opened.setdefault(path, _fingerprint(path))
         elif event in ("os.listdir", "os.scandir") and not _importing():
             folder = "." if arguments[0] is None else arguments[0]
             # A folder that is known by a number only is one that is being deleted, as shutil does it.
             if isinstance(folder, (str, bytes, os.PathLike)):
                 self.listed.add(os.path.abspath(os.fsdecode(folder)))
+
+    def _is_code(self, path: str) -> bool:
+        """Whether a file is opened as code, and not as data: Python loads it, or shows a line of it in a message."""
+        if not path.endswith((".py", ".pyc")):
+            return False
+        frame: FrameType | None = sys._getframe(2)
+        if _importing(2) or (frame and Path(frame.f_code.co_filename).is_relative_to(PACKAGE)):
+            return True
+        # Who reads code as a text is the nearest that is no part of Python. A package that does looks for what it is to
+        # compile, and that counts as code.
+        while (
+            frame
+            and frame.f_code.co_filename.startswith((_LIBRARY, "<frozen "))
+            and ("site-packages" not in frame.f_code.co_filename)
+        ):
+            if Path(frame.f_code.co_filename).name in ("warnings.py", "traceback.py"):
+                return True
+            frame = frame.f_back
+        return frame is None or not self.is_own(frame)
 
     def is_own(self, frame: FrameType) -> bool:
         """Whether code of the project's own is executed in a frame."""
@@ -85,9 +111,18 @@ class Watch:
         """
         return [path for path in self._data(self.opened, inside) if os.path.isfile(path)]
 
+    def changed_files(self, inside: Iterable[str] = ()) -> dict[str, str]:
+        """Return the data files that are not as they were when they were opened, each with its digest then, if known."""
+        found = {}
+        for path in self.data_files(inside):
+            then, exact = self.opened[path], not self.opened[path].startswith("@")
+            if then != _fingerprint(path, exact=exact):
+                found[path] = then if exact else ""
+        return found
+
     def absent_files(self, inside: Iterable[str] = ()) -> list[str]:
         """List what was to be opened, would have been data, and was not there."""
-        return self._data(self.absent - self.opened - self._written, inside)
+        return self._data(self.absent - set(self.opened) - self._written, inside)
 
     def listed_folders(self, inside: Iterable[str] = ()) -> list[str]:
         """List the folders whose content was looked at, as far as they hold data."""
@@ -106,12 +141,18 @@ class Watch:
         def within(path: str, folders: Iterable[str]) -> bool:
             return any(Path(path).is_relative_to(folder) for folder in folders if folder)
 
+        def is_pythons(path: str) -> bool:
+            # A project may stand below Python's own folder, as Python's may stand in the project.
+            around = [folder for folder in python if within(path, [folder])]
+            return any(
+                not any(Path(each).is_relative_to(folder) and within(path, [each]) for each in inside)
+                for folder in around
+            )
+
         return sorted(
             path
             for path in paths
-            if not path.endswith((".py", ".pyc", ".so", ".pyd", ".dll", ".dylib", ".pth"))
-            and not within(path, never | python)
-            and (not within(path, system) or within(path, inside))
+            if not within(path, never) and not is_pythons(path) and (not within(path, system) or within(path, inside))
         )
 
 
@@ -121,14 +162,31 @@ def _may_be_read(path: str, flags: int) -> bool:
     return bool(flags & os.O_RDWR) and not flags & new and os.path.isfile(path)
 
 
-def _importing() -> bool:
-    """Whether Python's import machinery is at work: it lists folders too."""
-    frame = sys._getframe(2)
-    while frame:
-        if "importlib" in frame.f_code.co_filename or "pkgutil" in frame.f_code.co_filename:
-            return True
-        frame = frame.f_back  # type: ignore[assignment]
-    return False
+def _fingerprint(path: str, *, exact: bool = False) -> str:
+    """Return what tells the content of a file apart: when it was written and how long it is, or a digest of it.
+
+    Arguments:
+        path: The file.
+        exact: Read it: whoever opens it is going to write, too.
+    """
+    try:
+        if exact:
+            # Not by name: that would be heard of as an opening of its own.
+            with open(path, "rb") as file:  # noqa: PTH123
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        told = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return ""
+    return f"@{told.st_size} {told.st_mtime_ns}"
+
+
+_LIBRARY = str(Path(os.__file__).parent)
+
+
+def _importing(above: int = 1) -> bool:
+    """Whether it is Python's import machinery that looks: it lists folders, and reads files."""
+    frame = sys._getframe(above + 1)
+    return "importlib" in frame.f_code.co_filename or "pkgutil" in frame.f_code.co_filename
 
 
 def is_own(file: str, folders: Iterable[str]) -> bool:

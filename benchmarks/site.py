@@ -31,9 +31,9 @@ from pathlib import Path
 
 import numpy as np
 
-from asrun.freshness import conditions, definitions, key
-from asrun.freshness.key import code, plot_code, sources
+from asrun.freshness import conditions, key, syntax
 from asrun.freshness.executed import Entry
+from asrun.freshness.key import possible_code, sources, with_style
 from asrun.freshness.snippet import list_snippets
 from asrun.model import Figure, Provenance, Record, RunName, State
 from asrun.project import Project, find_project
@@ -295,8 +295,7 @@ def told(times: list[float]) -> dict:
 
 def conditions_anew(project: Project) -> float:
     """Return the seconds that it takes to compare every record, with nothing read before."""
-    definitions.parse.cache_clear()
-    definitions.read_module.cache_clear()
+    syntax.parse.cache_clear()
     key._file_digest.cache_clear()
     start = time.perf_counter()
     found = conditions.judge_records(project, Store(project), drawn=True)

@@ -526,7 +526,7 @@ REQUIRED = [
     ),
     *(f"figures.figure.{name}" for name in ("file", "sha256", "alt")),
 ]
-OPTIONAL = ["output_seal", "key.environment", "key.passed_by", "key.not_imported", "key.reached_otherwise"]
+OPTIONAL = ["output_seal", "key.environment", "key.ran", "key.plot_ran"]
 
 
 def holder(content: dict[str, Any], field: str) -> tuple[Any, str]:
@@ -567,17 +567,30 @@ def test_a_field_that_nobody_knows_is_refused_in_the_provenance(gpu, laptop, pat
 @pytest.mark.parametrize(
     "place", ["/etc/passwd", "../secret", "docs/../../secret", "~root/x", "~nobody-of-this-name", "a\0b", "", "a\nb"]
 )
-@pytest.mark.parametrize("field", ["code", "files", "plot_code", "plot_files", "passed_by", "not_imported"])
+@pytest.mark.parametrize("field", ["code", "files", "plot_code", "plot_files", "ran", "plot_ran"])
 def test_a_key_names_no_file_elsewhere(gpu, laptop, path, field, place):
     def edit(content):
-        found = content["key"][field]
-        content["key"][field] = [place] if isinstance(found, list) else {place: [] if field == "passed_by" else "ab"}
-        if field in ("code", "plot_code"):
-            content["key"][field] = {place: {}}
+        content["key"][field] = {place: "ab" if "files" in field else {} if "code" in field else None}
 
-    assert f"in key.{field} must be the name of a file" in refused(laptop, path, tarred(edited(gpu, edit))).replace(
-        "key.not_imported.0", "in key.not_imported"
-    )
+    assert f"in key.{field} must be the name of a file" in refused(laptop, path, tarred(edited(gpu, edit)))
+
+
+@pytest.mark.parametrize(
+    ("ran", "told"),
+    [
+        ({"snippets/answer.py": ["plot"]}, "snippets/answer.py: run is gone"),
+        ({"snippets/answer.py": None, "snippets/other.py": []}, "snippets/other.py is used now"),
+        ({"snippets/other.py": None}, "snippets/answer.py is gone; snippets/other.py is used now"),
+        ({}, "its key is of an earlier version of asrun, which followed names"),
+    ],
+)
+def test_what_is_said_to_have_run_must_come_to_the_digests(gpu, laptop, path, ran, told):
+    content = edited(gpu, lambda content: content["key"].update(ran=ran))
+    assert "what it says of itself changed by hand" in refused(laptop, path, tarred(content))
+    # Nor does it help to have no seal, as earlier records had none.
+    path.write_bytes(tarred(edited(gpu, lambda content: (content["key"].update(ran=ran), content.pop("seal")))))
+    (outcome,) = adopt(laptop.project, laptop.store, path)
+    assert told in str(outcome) and laptop.record_files() == {}
 
 
 @pytest.mark.parametrize(

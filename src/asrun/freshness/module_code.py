@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asrun.errors import AsrunError
-from asrun.freshness.syntax import FUNCTIONS, Function, dump, is_text, parse
+from asrun.freshness.syntax import FUNCTIONS, Function, dump, evaluate, is_text, parse
 from asrun.model import Where
 
 __all__ = ["TOP_LEVEL", "Binding", "ModuleCode", "Unit", "read_code"]
@@ -130,12 +130,16 @@ class _Reader:
     def read(self, tree: ast.Module) -> ModuleCode:
         body = [each for each in tree.body if not is_main_guard(each)]
         bound = Counter(name for statement in body for name in _bound(statement))
+        # What a function binds for all, it may bind before or after the statement that does.
+        bound.update(name for each in ast.walk(tree) if isinstance(each, ast.Global) for name in each.names)
+        # Whoever has another `dict`, or may have, calls something when they write `dict(n=3)`.
+        own_dict = bool(bound["dict"] or bound["*"])
         self.docs += _docstring(tree)
         parts: list[str] = []
         top, imported = Mentions(), dict[str, str]()
         bindings: dict[str, Binding] = {}
         for statement in body:
-            binding = _binding(statement)
+            binding = _binding(statement, own_dict)
             if binding and bound[binding.name] == 1:
                 bindings[binding.name] = binding
             elif not is_text(statement):
@@ -177,7 +181,7 @@ class _Reader:
     def mentions(self, *nodes: ast.AST) -> Mentions:
         """Collect what a piece of code mentions; of functions in it, what their headers do."""
         found = Mentions()
-        parts = [each for node in nodes for each in _walk(node)]
+        parts = [each for node in nodes if not is_text(node) for each in _walk(node)]
         called: set[int] = set()
         bases: set[int] = set()
         passing = _only_called(parts)
@@ -288,7 +292,8 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
         if isinstance(node, FUNCTIONS) and name == "body":
             continue
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST):
+            # What a docstring mentions leads nowhere.
+            if isinstance(child, ast.AST) and not is_text(child):
                 yield from _walk(child)
 
 
@@ -333,7 +338,7 @@ def _last(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
-def _binding(statement: ast.stmt) -> Binding | None:
+def _binding(statement: ast.stmt, own_dict: bool) -> Binding | None:
     match statement:
         case ast.FunctionDef(name=name, decorator_list=[]) | ast.AsyncFunctionDef(name=name, decorator_list=[]):
             defaults = [*statement.args.defaults, *filter(None, statement.args.kw_defaults)]
@@ -347,14 +352,14 @@ def _binding(statement: ast.stmt) -> Binding | None:
             ast.Assign(targets=[ast.Name(id=name)], value=value)
             | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
         ):
-            if _is_literal(value) and not name.startswith("__"):
+            if _is_literal(value, own_dict) and not name.startswith("__"):
                 return Binding(name, _digest(dump(value)), False)
     return None
 
 
-def _is_literal(node: ast.expr) -> bool:
+def _is_literal(node: ast.expr, own_dict: bool = True) -> bool:
     try:
-        ast.literal_eval(node)
+        (ast.literal_eval if own_dict else evaluate)(node)
     except (ValueError, TypeError, MemoryError, RecursionError):
         return False
     return True

@@ -16,7 +16,7 @@ from asrun.freshness.key import sources
 from asrun.freshness.needs import check_needs
 from asrun.freshness.rounding import check_rounding
 from asrun.freshness.sources import Sources
-from asrun.freshness.syntax import parse
+from asrun.freshness.syntax import evaluate, parse
 from asrun.model import Snippet, Where
 from asrun.project import Project
 
@@ -305,7 +305,7 @@ def _literal(tree: ast.Module, name: str, shown: str) -> Any:
             if not any(isinstance(target, ast.Name) and target.id == name for target in targets):
                 continue
             try:
-                return _evaluate(node.value)
+                return evaluate(node.value)
             except (ValueError, TypeError, RecursionError) as error:
                 raise AsrunError(
                     f"{name} must be made of literals: asrun reads it without running the file",
@@ -328,16 +328,3 @@ def _parameter(value: Any, what: str, shown: str) -> Any:
         where=Where(shown, 1),
         remedy="parameters are numbers, strings, True, False, None, and lists and dicts of them; keys are strings",
     )
-
-
-def _evaluate(node: ast.expr) -> Any:
-    """Evaluate a literal in which `dict(key=value)` counts as one."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
-        if any(keyword.arg is None for keyword in node.keywords):
-            raise ValueError("dict(**other) is not a literal")
-        return {str(keyword.arg): _evaluate(keyword.value) for keyword in node.keywords}
-    if isinstance(node, ast.Dict):
-        if None in node.keys:
-            raise ValueError("{**other} is not a literal")
-        return {ast.literal_eval(k): _evaluate(v) for k, v in zip(node.keys, node.values, strict=True) if k}
-    return ast.literal_eval(node)

@@ -7,7 +7,7 @@ import functools
 import hashlib
 from typing import Any
 
-__all__ = ["FUNCTIONS", "Function", "dump", "is_text", "parse", "tree_digest"]
+__all__ = ["FUNCTIONS", "Function", "dump", "evaluate", "is_text", "parse", "tree_digest"]
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -67,3 +67,20 @@ def is_text(statement: ast.AST) -> bool:
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
     )
+
+
+def evaluate(node: ast.expr) -> Any:
+    """Evaluate a literal in which `dict(key=value)` counts as one.
+
+    Raises:
+        ValueError: when it is none; or TypeError, or RecursionError.
+    """
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
+        if any(keyword.arg is None for keyword in node.keywords):
+            raise ValueError("dict(**other) is not a literal")
+        return {str(keyword.arg): evaluate(keyword.value) for keyword in node.keywords}
+    if isinstance(node, ast.Dict):
+        if None in node.keys:
+            raise ValueError("{**other} is not a literal")
+        return {ast.literal_eval(k): evaluate(v) for k, v in zip(node.keys, node.values, strict=True) if k}
+    return ast.literal_eval(node)

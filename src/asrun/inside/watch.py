@@ -112,7 +112,7 @@ class Watch:
         return [path for path in self._data(self.opened, inside) if os.path.isfile(path)]
 
     def changed_files(self, inside: Iterable[str] = ()) -> dict[str, str]:
-        """Return the data files that are not as they were when they were opened, each with its digest then, if known."""
+        """Return the data files that are not as they were when they were opened, with their digests then, if known."""
         found = {}
         for path in self.data_files(inside):
             then, exact = self.opened[path], not self.opened[path].startswith("@")

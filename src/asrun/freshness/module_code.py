@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asrun.errors import AsrunError
-from asrun.freshness.syntax import FUNCTIONS, Function, dump, evaluate, is_text, parse
+from asrun.freshness.syntax import FUNCTIONS, Function, dump, evaluate, is_generator, is_text, parse
 from asrun.model import Where
 
 __all__ = ["TOP_LEVEL", "Binding", "ModuleCode", "Unit", "read_code"]
@@ -132,15 +132,15 @@ class _Reader:
         bound = Counter(name for statement in body for name in _bound(statement))
         # What a function binds for all, it may bind before or after the statement that does.
         bound.update(name for each in ast.walk(tree) if isinstance(each, ast.Global) for name in each.names)
-        # Whoever has another `dict`, or may have, calls something when they write `dict(n=3)`.
-        own_dict = bool(bound["dict"] or bound["*"])
         self.docs += _docstring(tree)
         parts: list[str] = []
         top, imported = Mentions(), dict[str, str]()
         bindings: dict[str, Binding] = {}
         for statement in body:
-            binding = _binding(statement, own_dict)
-            if binding and bound[binding.name] == 1:
+            # Whoever has another `dict` calls something when they write `dict(n=3)`.
+            binding = _binding(statement, bool(bound["dict"]))
+            # A star may bind any name.
+            if binding and bound[binding.name] == 1 and not bound["*"]:
                 bindings[binding.name] = binding
             elif not is_text(statement):
                 parts.append(dump(statement, bodies=False, own=False))
@@ -347,7 +347,9 @@ def _binding(statement: ast.stmt, own_dict: bool) -> Binding | None:
                 each.annotation for each in ast.walk(statement.args) if isinstance(each, ast.arg) and each.annotation
             ]
             plain &= not any(isinstance(part, ast.Call) for each in annotations for part in ast.walk(each))
-            return Binding(name, _digest("a function"), True) if plain else None
+            # Of a generator's function, a call is not noticed where nothing is asked of what it makes.
+            header = dump(statement, bodies=False, own=False) if is_generator(statement) else "a function"
+            return Binding(name, _digest(header), True) if plain else None
         case (
             ast.Assign(targets=[ast.Name(id=name)], value=value)
             | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
@@ -377,6 +379,10 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
             yield each.name
         elif isinstance(each, ast.alias):
             yield (each.asname or each.name).partition(".")[0]
+        elif isinstance(each, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and each.name:
+            yield each.name
+        elif isinstance(each, ast.MatchMapping) and each.rest:
+            yield each.rest
 
 
 def is_main_guard(statement: ast.stmt) -> bool:

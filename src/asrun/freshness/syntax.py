@@ -7,7 +7,7 @@ import functools
 import hashlib
 from typing import Any
 
-__all__ = ["FUNCTIONS", "Function", "dump", "evaluate", "is_text", "parse", "tree_digest"]
+__all__ = ["FUNCTIONS", "Function", "dump", "evaluate", "is_generator", "is_text", "parse", "tree_digest"]
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -47,8 +47,12 @@ def dump(value: Any, *, bodies: bool = True, own: bool = True) -> str:
         part = getattr(value, name, None)
         if name == "body" and isinstance(value, (*FUNCTIONS, ast.ClassDef, ast.Module)):
             part = [each for each in part or [] if not (isinstance(each, ast.stmt) and is_text(each))]
+            if not bodies:
+                # A docstring takes its place.
+                part = [each for each in part if not isinstance(each, ast.Pass)]
             if isinstance(value, FUNCTIONS) and not own:
-                part = []
+                # Who calls a generator's function gets a generator, though nothing of the body runs.
+                part = ["yields"] if is_generator(value) else []
         if isinstance(value, ast.JoinedStr) and isinstance(part, list):
             # Python 3.12 puts an empty text behind a nested format.
             part = [each for each in part if not (isinstance(each, ast.Constant) and each.value == "")]
@@ -58,6 +62,18 @@ def dump(value: Any, *, bodies: bool = True, own: bool = True) -> str:
     if isinstance(value, ast.Constant) and value.value is None:
         fields.append("value=None")
     return f"{type(value).__name__}({','.join(fields)})"
+
+
+def is_generator(function: Function) -> bool:
+    """Whether a call of a function only makes an object, which runs the body when it is asked for something."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.Yield, ast.YieldFrom)):
+            return True
+        if not isinstance(node, (*FUNCTIONS, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
+    return isinstance(function, ast.AsyncFunctionDef)
 
 
 def is_text(statement: ast.AST) -> bool:

@@ -77,7 +77,7 @@ def test_from_missing_to_fresh_to_stale_and_back(tiny_project):
     told = project.run("why", "answer").out
     assert "answer (quick, cpu): stale" in told
     assert "src/lab/tools.py: double changed" in told
-    assert "    depends on\n        snippets/answer.py: run\n        src/lab/tools.py: double\n" in told
+    assert "        snippets/answer.py: (module level), run\n        src/lab/tools.py: (module level), double\n" in told
 
     again = ran(project)
     assert state(again) == ("fresh", "")
@@ -95,8 +95,7 @@ def test_from_missing_to_fresh_to_stale_and_back(tiny_project):
     ],
 )
 def test_what_changes_nothing_leaves_the_record_fresh(tiny_project, path, old, new):
-    project = tiny_project({"snippets/answer.py": USES, **LAB})
-    project.put("answer", {"answer": 42})
+    project = ran(tiny_project({"snippets/answer.py": USES, **LAB}))
     project.edit(path, old, new)
     assert state(project) == ("fresh", "")
 
@@ -261,7 +260,7 @@ def test_a_failure_is_remembered_until_something_changes(tiny_project):
     assert project.run("run", "answer").code == Exit.FAILED
     told = ("failed", "the last run failed: answer (quick, cpu) raised: ValueError: no")
     assert state(project) == told
-    project.edit("src/lab/tools.py", "    return x\n", "    return -x\n")
+    project.edit("src/lab/tools.py", "    return x\n", "    return x  # as it is\n")
     assert state(project) == told
     project.edit("snippets/answer.py", "'no'", "'not yet'")
     assert state(project) == ("missing", "never run")

@@ -2,7 +2,7 @@
 
 However they come to be executed: by name, through a registry, by a computed name, by unpickling. From Python 3.12 on,
 `sys.monitoring` tells of each code object once, and then costs nothing. Before that, each function gets a statement in
-front of its body when its file is loaded: `__asrun_called__[17] = True`. Files, line numbers and what a function does
+front of its body when its file is loaded: `__asrun_called__._17 = True`. Files, line numbers and what a function does
 stay as they are.
 """
 
@@ -14,6 +14,7 @@ import functools
 import importlib.util
 import inspect
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,11 +24,12 @@ from types import CodeType
 from typing import Any
 
 from asrun.inside.watch import is_own
+from asrun.own import PACKAGE
 
 __all__ = ["Executed", "Loaded"]
 
 CALLED = "__asrun_called__"
-"""The name, among the built-in ones, of the list in which functions note that they are called."""
+"""The name, among the built-in ones, of the object on which functions note that they are called."""
 
 
 _PARALLEL = (
@@ -96,21 +98,34 @@ class Executed:
         if event == "exec":
             # Whoever executes a file's code in other ways than an import: `runpy`, `exec(compile(…, file, "exec"))`.
             code = arguments[0]
-            if isinstance(code, CodeType) and code.co_name == "<module>":
-                file = code.co_filename
-                if file not in self.files and self.is_own(file) and os.path.isfile(file):
-                    self.load(file).watched = self._watch.sees_all
-        elif event in ("os.fork", "os.forkpty", "os.exec", "os.posix_spawn"):
+            if isinstance(code, CodeType) and code.co_name == "<module>" and not self._watch.knows(code):
+                if self.is_own(code.co_filename) and os.path.isfile(code.co_filename):
+                    self.load(code.co_filename).watched &= self._watch.sees_all
+        elif event == "open":
+            # Who compiles functions from their source executes them without calling them, and those that they call.
+            file = arguments[0]
+            if isinstance(file, str) and self.is_own(file) and os.path.isfile(file) and not _is_loading():
+                self.load(os.path.abspath(file)).watched = False
+        elif event in ("os.fork", "os.forkpty", "os.exec", "os.spawn", "os.posix_spawn"):
             # Another Python process may call functions of the project's, and nothing here would know.
             self._elsewhere = True
         elif event == "subprocess.Popen":
             command = arguments[1] if isinstance(arguments[1], (list, tuple)) else [arguments[1]]
-            words = [os.fsdecode(word) if isinstance(word, (str, bytes, os.PathLike)) else "" for word in command]
-            if "python" in str(arguments[0]) + words[0]:
-                self._elsewhere |= any(name in word for name in self._modules for word in words)
-                for script in (Path(arguments[2] or "", word) for word in words[1:]):
-                    if self.is_own(os.path.abspath(script)) and os.path.isfile(script):
-                        self._elsewhere, self.load(os.path.abspath(script)).watched = True, False
+            self._start([arguments[0] or "", *command], os.fsdecode(arguments[2] or ""))
+        elif event == "os.system":
+            self._start([arguments[0]], "")
+
+    def _start(self, command: Sequence[Any], folder: str) -> None:
+        """Note that a program is started: it may be a Python, or start one, that executes code of the project's."""
+        given = [os.fsdecode(word) for word in command if isinstance(word, (str, bytes, os.PathLike))]
+        words = [word for each in given for word in re.split(r"[\s'\"();&|]+", each) if word]
+        scripts = [os.path.abspath(Path(folder, word)) for word in words if word.endswith(".py")]
+        for script in filter(self.is_own, scripts):
+            if os.path.isfile(script):
+                self._elsewhere, self.load(script).watched = True, False
+        if any("python" in word for word in words):
+            told = [word for word in words if "python" not in word.rpartition("/")[2]]
+            self._elsewhere |= any(name in word for name in self._modules for word in told)
 
 
 class _Monitored:
@@ -137,8 +152,16 @@ class _Monitored:
                 loaded.called.add((code.co_qualname, code.co_firstlineno))
         return self._seen
 
+    def knows(self, code: CodeType) -> bool:
+        """Whether that a module's code is executed is noted already."""
+        return False
+
     def collect(self) -> None:
-        """All is noted already."""
+        """Note what is not noted yet: whoever compiles functions as they are called executes others within them."""
+        counters = getattr(sys.modules.get("torch._dynamo.utils"), "counters", {})
+        if counters.get("frames"):
+            for loaded in self._executed.files.values():
+                loaded.watched = False
 
 
 class _Marked:
@@ -148,8 +171,9 @@ class _Marked:
 
     def __init__(self, executed: Executed):
         self._executed = executed
-        self._marks: list[bool] = []
+        self._marks = _Marks()
         self._functions: list[tuple[str, str, int]] = []
+        self._codes: dict[int, CodeType] = {}
         setattr(builtins, CALLED, self._marks)
         # A compiler of numerical code would stumble over the statement.
         self._marks_calls = importlib.util.find_spec("numba") is None
@@ -178,21 +202,41 @@ class _Marked:
                 else:
                     self._mark(function)
                     self._functions.append((path, name, begins))
-        return compile(tree, path, "exec", dont_inherit=True)
+        code: CodeType = compile(tree, path, "exec", dont_inherit=True)
+        self._codes[id(code)] = code
+        return code
 
     def _mark(self, function: _Function) -> None:
-        mark = ast.parse(f"{CALLED}[{len(self._marks)}] = True").body[0]
-        for node in ast.walk(mark):
-            ast.copy_location(node, function.body[0])
+        # An attribute, and not an item of a list: who compiles functions, as PyTorch does, keeps track of it by itself.
+        mark = ast.parse(f"{CALLED}._{len(self._functions)} = True").body[0]
         # After the docstring, which has to stay the first statement.
-        function.body.insert(1 if ast.get_docstring(function, clean=False) is not None else 0, mark)
-        self._marks.append(False)
+        at = 1 if ast.get_docstring(function, clean=False) is not None else 0
+        for node in ast.walk(mark):
+            ast.copy_location(node, function.body[at] if at < len(function.body) else function.body[0])
+        function.body.insert(at, mark)
+
+    def knows(self, code: CodeType) -> bool:
+        """Whether that a module's code is executed is noted already."""
+        return id(code) in self._codes
 
     def collect(self) -> None:
         """Note which marks were made."""
-        for mark, (path, name, line) in zip(self._marks, self._functions, strict=True):
-            if mark:
-                self._executed.files[path].called.add((name, line))
+        for mark in vars(self._marks):
+            path, name, line = self._functions[int(mark.removeprefix("_"))]
+            self._executed.files[path].called.add((name, line))
+
+
+class _Marks:
+    """Has an attribute for every function that was called."""
+
+    def __call__(self) -> None:
+        """Do nothing: of the built-in names, PyTorch's compiler accepts those that can be called."""
+
+
+def _is_loading() -> bool:
+    """Whether it is Python's import machinery that opens a file, or asrun itself."""
+    file = sys._getframe(2).f_code.co_filename
+    return "importlib" in file or Path(file).is_relative_to(PACKAGE)
 
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -15,6 +15,7 @@ the project: what it does for a snippet comes to the same in every version of it
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,7 +121,8 @@ class _Run:
         for path, loaded in self.modules.items():
             labels = ran[path]
             self._count(loaded, set(loaded.code.units) if labels is None else labels & set(loaded.code.units))
-        stems = {path.parent.name if path.name == "__init__.py" else path.stem for path in self.modules}
+        # Packages that have no file, too.
+        stems = {name for path in self.modules for name in (path.stem, path.parent.name)}
         while self._round(stems):
             pass
 
@@ -134,7 +136,7 @@ class _Run:
         """Take what is used as an object; say whether anything was taken that was not before."""
         before = sum(len(loaded.counted) for loaded in self.modules.values())
         for loaded in self.modules.values():
-            if any(loaded.code.imported_names.get(name) in stems for name in loaded.bare):
+            if any(self._is_module(name, loaded.code, stems) for name in loaded.bare):
                 # A module that is handed around: whoever has it looks up in it what they like.
                 self.all.computes = self.all.hands_on = True
             units = loaded.code.units.items()
@@ -147,6 +149,16 @@ class _Run:
                 },
             )
         return sum(len(loaded.counted) for loaded in self.modules.values()) > before
+
+    @staticmethod
+    def _is_module(dotted: str, code: ModuleCode, stems: Set[str]) -> bool:
+        """Whether a name may stand for a module of the project's: `net`, or `lib.net` where `lib` is imported."""
+        first, _, last = dotted.partition(".")
+        stands_for = code.imported_names.get(first) or code.imported_names.get(dotted)
+        if not last:
+            return stands_for in stems
+        imported = stands_for or any(name.startswith(f"{first}.") for name in code.imported_names)
+        return bool(imported) and last.rpartition(".")[2] in stems
 
     def _may_matter(self, unit: Unit) -> bool:
         """Whether somebody may look into a function that was not called: it is handed to them as an object."""
@@ -175,5 +187,11 @@ class _Run:
     def _imports(self) -> Digests:
         """Say which of the project's files the imported names lead to: another one may come to stand before it."""
         led = {name: self.sources.find(name) for name in sorted(self.all.imports)}
+        for name in self.all.imports:
+            for around in itertools.accumulate(name.split(".")[:-1], "{}.{}".format):
+                # A package of which nothing was executed had no file, or its import was not reached.
+                if (path := self.sources.find(around)) and path not in self.modules:
+                    led[around] = path
+        led = dict(sorted(led.items()))
         shown = {name: self.sources.shown(path) for name, path in led.items() if path}
         return {name: hashlib.sha256(path.encode()).hexdigest()[:16] for name, path in shown.items()}

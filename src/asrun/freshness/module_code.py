@@ -11,7 +11,7 @@ import ast
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,7 @@ class Mentions:
     objects: set[str] = field(default_factory=set)
     """Names and attributes that are mentioned in another way than to be called."""
     bare: set[str] = field(default_factory=set)
-    """Those of them that stand alone: neither called nor asked for an attribute."""
+    """Those of them that stand alone, neither called nor asked for an attribute: `net`, `lib.net`."""
     imports: set[str] = field(default_factory=set)
     """Modules that it imports, and names that it imports from them, which may be modules: `a.b`."""
     computes: bool = False
@@ -169,7 +169,7 @@ class _Reader:
         while label in self.units:
             number += 1
             label = f"{qualified} ({number})"
-        mentions = self.mentions(*ast.iter_child_nodes(node))
+        mentions = self.mentions(*ast.iter_child_nodes(node), inside=True)
         decorators = [_last(each) for each in node.decorator_list]
         line = min([node.lineno, *(each.lineno for each in node.decorator_list)])
         self.units[label] = Unit(
@@ -178,33 +178,35 @@ class _Reader:
         for statement in node.body:
             self.functions(statement, label, f"{qualified}.<locals>.")
 
-    def mentions(self, *nodes: ast.AST) -> Mentions:
+    def mentions(self, *nodes: ast.AST, inside: bool = False) -> Mentions:
         """Collect what a piece of code mentions; of functions in it, what their headers do."""
         found = Mentions()
         parts = [each for node in nodes if not is_text(node) for each in _walk(node)]
         called: set[int] = set()
         bases: set[int] = set()
-        passing = _only_called(parts)
+        passing = _only_called(nodes, inside)
         own = {each.arg for each in parts if isinstance(each, ast.arg)}
         own |= {each.id for each in parts if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
         for each in parts:
             if isinstance(each, ast.Call):
                 called.add(id(each.func))
-                self._look_up(each, found, id(each) in passing)
-                if _last(each.func) in ("getattr", "hasattr") and id(each) in passing and each.args:
-                    # Of a module, too, this leads to functions that are called, and to nothing else.
+                if not isinstance(each.func, ast.Call):
+                    self._look_up(each, found, id(each) in passing)
+                if _last(each.func) in ("getattr", "hasattr") and (id(each) in passing or _is_told(each)) and each.args:
+                    # Of a module, too, this leads to functions that are called, or to one that is named.
                     bases.add(id(each.args[0]))
                 if _last(each.func) in ("vars", "dir") and not each.args:
                     found.computes = True
-            elif isinstance(each, ast.Attribute):
+            elif isinstance(each, ast.Attribute) and each.attr not in _ATTRIBUTES:
+                # What all attributes are taken of is handed around as if it stood alone.
                 bases.add(id(each.value))
             name = each.id if isinstance(each, ast.Name) else each.attr if isinstance(each, ast.Attribute) else ""
             if name:
                 found.names.add(name)
                 if id(each) not in called and isinstance(each.ctx, ast.Load):  # type: ignore[attr-defined]
                     found.objects.add(name)
-                    if id(each) not in bases and isinstance(each, ast.Name):
-                        found.bare.add(name)
+                    if id(each) not in bases and (dotted := _dotted(each)):
+                        found.bare.add(dotted)
                 if _leads_anywhere(each) and name not in own:
                     found.computes = found.hands_on = True
                 if name in _ATTRIBUTES:
@@ -297,24 +299,48 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
                 yield from _walk(child)
 
 
-def _only_called(parts: list[ast.AST]) -> set[int]:
-    """Return the calls whose result is called and nothing else: `getattr(m, n)(x)`, `f = getattr(m, n)`, `f(x)`."""
+def _only_called(nodes: Sequence[ast.AST], inside: bool) -> set[int]:
+    """Return the calls whose result is called and nothing else: `getattr(m, n)(x)`, `f = getattr(m, n)`, `f(x)`.
+
+    Arguments:
+        nodes: A piece of code.
+        inside: Whether it is a function's, whose names are nobody else's.
+    """
     found: set[int] = set()
     kept: dict[str, list[int]] = {}
     functions: set[int] = set()
+    # With the functions within it: they may hand on what is kept in a name.
+    parts = [each for node in nodes for each in ast.walk(node)]
     for each in parts:
         if isinstance(each, ast.Call):
             functions.add(id(each.func))
             if isinstance(each.func, ast.Call):
                 found.add(id(each.func))
-        elif isinstance(each, ast.Assign) and isinstance(each.value, ast.Call):
+        elif inside and isinstance(each, ast.Assign) and isinstance(each.value, ast.Call):
             for target in each.targets:
                 if isinstance(target, ast.Name):
                     kept.setdefault(target.id, []).append(id(each.value))
     for each in parts:
         if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load) and id(each) not in functions:
             kept.pop(each.id, None)
+        elif isinstance(each, (ast.Global, ast.Nonlocal)):
+            for name in each.names:
+                kept.pop(name, None)
     return found.union(*kept.values())
+
+
+def _is_told(look_up: ast.Call) -> bool:
+    """Whether `getattr(m, "name")` says which name."""
+    named = look_up.args[1:2]
+    return bool(named) and isinstance(named[0], ast.Constant)
+
+
+def _dotted(node: ast.AST) -> str:
+    """Return a name with the attributes that are taken of it, `lib.net`; of anything else, nothing."""
+    if isinstance(node, ast.Attribute):
+        base = _dotted(node.value)
+        return f"{base}.{node.attr}" if base else ""
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _leads_anywhere(node: ast.AST) -> bool:

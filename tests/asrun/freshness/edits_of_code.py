@@ -754,9 +754,9 @@ edit(
                 return {'a': heavy.f()}
             return {'a': x}
         """,
-    ("return 1", "return 2", "src/heavy.py"),
+    ("return 5", "return 6", "src/heavy.py"),
     ("x > 2", "x > 0"),
-    heavy="def f():\n    return 1\n",
+    heavy="def f():\n    return 5\n",
 )
 
 edit(
@@ -1824,4 +1824,78 @@ edit(
             def go(self):
                 return 20
         """,
+)
+
+edit(
+    "what is found by a computed name and kept",
+    """\
+        import inspect
+
+        import parts
+
+        chosen = getattr(parts, "make_" + "a")
+
+
+        def keep():
+            found = getattr(parts, "make_" + "b")
+
+            def told():
+                return str(inspect.signature(found))
+
+            return told()
+
+
+        def run():
+            return {"a": str(inspect.signature(chosen)), "b": keep()}
+        """,
+    ("def make_a(x)", "def make_a(x, y)", "src/parts.py"),
+    ("def make_b(x)", "def make_b(x, y)", "src/parts.py"),
+    parts="def make_a(x):\n    return 1\n\n\ndef make_b(x):\n    return 2\n",
+)
+
+edit(
+    "all attributes of a module",
+    """\
+        import settings
+
+
+        def run():
+            return {"a": settings.__dict__["RA" + "TE"]}
+        """,
+    ("RATE = 1", "RATE = 2", "src/settings.py"),
+    ("RATE = 1", "RATE = (1)", "src/settings.py"),
+    settings="RATE = 1\n",
+)
+
+edit(
+    "a module of a package that is handed around",
+    """\
+        import lib.settings
+        import shown
+
+
+        def run():
+            return {"a": shown.shown(lib.settings)}
+        """,
+    ("RATE = 1", "RATE = 2", "src/lib/settings.py"),
+    ("RATE = 1", "RATE = 1\nMORE = 2", "src/lib/settings.py"),
+    lib__settings="RATE = 1\n",
+    shown="def shown(module):\n    return sorted(f'{k}={v}' for k, v in vars(module).items() if k.isupper())\n",
+)
+
+edit(
+    "a package that comes to have a file",
+    """\
+        import random
+
+        from lib.tools import half
+
+
+        def run():
+            random.seed(1)
+            return {"a": half(4)}
+        """,
+    ("", "import fractions\n\nfractions.half = 3\nraise ValueError\n", "src/lib/__init__.py"),
+    ("", "X = 1\n", "src/other/__init__.py"),
+    lib__tools="def half(x):\n    return x / 2\n",
 )

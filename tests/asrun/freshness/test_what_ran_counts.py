@@ -33,8 +33,6 @@ IN_VAIN = {
 
 SAMPLE = {
     "a function of the snippet": "UNUSED = 4",
-    "methods": "self.n * self.rate",
-    "assignments that act": "seed(1)",
     "imports that act": "import first\nimport second\n",
     "registries": "return 2",
     "unpickled instances": "side = 2",
@@ -42,7 +40,6 @@ SAMPLE = {
     "a package": "return 2",
     "a module that comes to stand before another": "",
     "global statements": 'MODE = "b"',
-    "members of an enum": "TWO = 2",
     "a function put in the place of another module's": "x + 100",
     "generators that are never started": "            yield x",
     "formatting": "return 1\n",

@@ -20,9 +20,6 @@ from asrun.running.ipynb import Document
 
 __all__ = ["digests", "joined"]
 
-_ALL = "_all_cells"
-"""A function that reaches everything that the cells define and do."""
-
 
 def digests(name: str, document: Document) -> list[str]:
     """Return the digest of each code cell: comments and formatting do not count.
@@ -50,9 +47,8 @@ def joined(path: Path, name: str, document: Document) -> Iterator[Entry]:
     with tempfile.TemporaryDirectory(prefix="asrun-") as folder:
         # No module is called so.
         module = Path(folder).resolve() / f"{path.stem}.joined.py"
-        everything = f"def {_ALL}():\n    return globals()"
-        module.write_text("\n".join([*map(_as_main, _pythons(name, document)), everything]), "utf-8")
-        yield Entry(module, _ALL, {name: told})
+        module.write_text("\n".join(map(_as_main, _pythons(name, document))), "utf-8")
+        yield Entry(module, "", {name: told})
 
 
 def _pythons(name: str, document: Document) -> list[str]:

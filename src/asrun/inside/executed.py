@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 from asrun.inside.watch import is_own
@@ -99,12 +99,18 @@ class Executed:
             # Whoever executes a file's code in other ways than an import: `runpy`, `exec(compile(…, file, "exec"))`.
             code = arguments[0]
             if isinstance(code, CodeType) and code.co_name == "<module>" and not self._watch.knows(code):
-                if self.is_own(code.co_filename) and os.path.isfile(code.co_filename):
-                    self.load(code.co_filename).watched &= self._watch.sees_all
+                file = code.co_filename
+                if self.is_own(file) and os.path.isfile(file):
+                    self.load(file).watched &= self._watch.sees_all
         elif event == "open":
             # Who compiles functions from their source executes them without calling them, and those that they call.
             file = arguments[0]
-            if isinstance(file, str) and self.is_own(file) and os.path.isfile(file) and not _is_loading():
+            if (
+                isinstance(file, str)
+                and self.is_own(file)
+                and os.path.isfile(file)
+                and not _is_loading(sys._getframe().f_back)
+            ):
                 self.load(os.path.abspath(file)).watched = False
         elif event in ("os.fork", "os.forkpty", "os.exec", "os.spawn", "os.posix_spawn"):
             # Another Python process may call functions of the project's, and nothing here would know.
@@ -233,9 +239,11 @@ class _Marks:
         """Do nothing: of the built-in names, PyTorch's compiler accepts those that can be called."""
 
 
-def _is_loading() -> bool:
-    """Whether it is Python's import machinery that opens a file, or asrun itself."""
-    file = sys._getframe(2).f_code.co_filename
+def _is_loading(frame: FrameType | None) -> bool:
+    """Whether it is Python's import machinery that opens a file, or asrun itself; or Python, to show a line of it."""
+    if frame is None:
+        return True
+    file = frame.f_code.co_filename
     return "importlib" in file or Path(file).is_relative_to(PACKAGE)
 
 

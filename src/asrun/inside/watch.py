@@ -59,7 +59,7 @@ class Watch:
                 # Its own work, read again, is not what decides a result.
                 pass
             elif Path(path).exists():
-                if path not in self.opened and not self._is_code(path):
+                if path not in self.opened and not self._is_code(path, sys._getframe().f_back):
                     self.opened[path] = _fingerprint(path, exact=isinstance(flags, int) and bool(flags & os.O_RDWR))
             elif arguments[1] is not None or Path(os.fsdecode(arguments[0])).is_absolute():
                 # The low-level open takes paths relative to any folder, and does not tell which.
@@ -68,18 +68,17 @@ class Watch:
             # A library that is loaded as a module: Python tells of it in this way alone.
             path = os.path.abspath(arguments[1])
             self.opened.setdefault(path, _fingerprint(path))
-        elif event in ("os.listdir", "os.scandir") and not _importing():
+        elif event in ("os.listdir", "os.scandir") and not _importing(sys._getframe().f_back):
             folder = "." if arguments[0] is None else arguments[0]
             # A folder that is known by a number only is one that is being deleted, as shutil does it.
             if isinstance(folder, (str, bytes, os.PathLike)):
                 self.listed.add(os.path.abspath(os.fsdecode(folder)))
 
-    def _is_code(self, path: str) -> bool:
+    def _is_code(self, path: str, frame: FrameType | None) -> bool:
         """Whether a file is opened as code, and not as data: Python loads it, or shows a line of it in a message."""
         if not path.endswith((".py", ".pyc")):
             return False
-        frame: FrameType | None = sys._getframe(2)
-        if _importing(2) or (frame and Path(frame.f_code.co_filename).is_relative_to(PACKAGE)):
+        if _importing(frame) or (frame and Path(frame.f_code.co_filename).is_relative_to(PACKAGE)):
             return True
         # Who reads code as a text is the nearest that is no part of Python. A package that does looks for what it is to
         # compile, and that counts as code.
@@ -183,10 +182,10 @@ def _fingerprint(path: str, *, exact: bool = False) -> str:
 _LIBRARY = str(Path(os.__file__).parent)
 
 
-def _importing(above: int = 1) -> bool:
+def _importing(frame: FrameType | None) -> bool:
     """Whether it is Python's import machinery that looks: it lists folders, and reads files."""
-    frame = sys._getframe(above + 1)
-    return "importlib" in frame.f_code.co_filename or "pkgutil" in frame.f_code.co_filename
+    # No frame at all is there where Python itself looks, as when it shows what an exception was raised by.
+    return frame is not None and ("importlib" in frame.f_code.co_filename or "pkgutil" in frame.f_code.co_filename)
 
 
 def is_own(file: str, folders: Iterable[str]) -> bool:

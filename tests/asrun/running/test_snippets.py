@@ -278,7 +278,7 @@ def test_a_run_imports_from_the_snippets_and_the_sources_and_from_nowhere_else_i
     assert project.run("run", "answer").code == 0
 
 
-def test_a_module_imported_for_its_effect_alone_counts_whole(tiny_project):
+def test_of_a_module_imported_for_its_effect_alone_what_has_one_counts(tiny_project):
     files = {
         "snippets/answer.py": ANSWER.replace("SCALES", "import _effect\n\nSCALES"),
         "snippets/_effect.py": "import lab.seeds\n",
@@ -287,11 +287,14 @@ def test_a_module_imported_for_its_effect_alone_counts_whole(tiny_project):
     }
     project = tiny_project(files)
     assert project.run("run", "answer").code == 0
-    assert project.record_json("answer")["key"]["code"]["src/lab/seeds.py"].keys() == {"SEED", "seed"}
+    assert project.record_json("answer")["key"]["code"]["src/lab/seeds.py"].keys() == {"(module level)"}
     assert project.run("status").code == 0
+    # What nobody called and nothing mentions has no effect.
     project.edit("src/lab/seeds.py", "return SEED", "return -SEED")
+    assert project.run("status").code == 0
+    project.edit("src/lab/seeds.py", "SEED = 1", "SEED = 1\nprint(SEED)")
     told = project.run("why", "answer").out
-    assert "src/lab/seeds.py: seed changed" in told
+    assert "src/lab/seeds.py: (module level) changed" in told
     assert "is no longer used" not in told
 
 

@@ -192,6 +192,12 @@ class _Run:
                 # A package of which nothing was executed had no file, or its import was not reached.
                 if (path := self.sources.find(around)) and path not in self.modules:
                     led[around] = path
+        mentioned = {around for name in led for around in itertools.accumulate(name.split("."), "{}.{}".format)}
+        for path in self.modules:
+            dotted = self.sources.dotted(path)
+            # Imported by a computed name. Nothing comes to stand before what is found first.
+            if dotted not in mentioned and not path.is_relative_to(self.sources.folders[0]):
+                led[dotted] = self.sources.find(dotted)
         led = dict(sorted(led.items()))
         shown = {name: self.sources.shown(path) for name, path in led.items() if path}
         return {name: hashlib.sha256(path.encode()).hexdigest()[:16] for name, path in shown.items()}

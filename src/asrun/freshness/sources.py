@@ -62,7 +62,7 @@ class Sources:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
 
     def _code(self, path: Path) -> ModuleCode:
-        return read_code(self.content(path), self.shown(path), self._dotted(path), path.name == "__init__.py")
+        return read_code(self.content(path), self.shown(path), self.dotted(path), path.name == "__init__.py")
 
     def ways_to(self, dotted: str) -> list[Path]:
         """Return the files that an import of a module executes: those of the packages around it, and its own."""
@@ -80,7 +80,8 @@ class Sources:
                     return path
         return None
 
-    def _dotted(self, path: Path) -> str:
+    def dotted(self, path: Path) -> str:
+        """Return the name under which a file is imported."""
         for folder in self.folders:
             if path.is_relative_to(folder):
                 parts = path.relative_to(folder).with_suffix("").parts

@@ -56,7 +56,7 @@ def executed(sources: Sources, ran: Called, entry: Entry) -> dict[str, Digests]:
     Returns:
         Digests by label, by file; a file or a function that is gone has none.
     """
-    found = _Run(sources, ran).digests()
+    found = _Run(sources, ran, entry.path).digests()
     if entry.instead is None:
         return found
     found.pop(sources.shown(entry.path), None)
@@ -109,8 +109,8 @@ class _Loaded:
 class _Run:
     """What counts, found in rounds: what counts mentions more, and what is mentioned may count."""
 
-    def __init__(self, sources: Sources, ran: Called):
-        self.sources = sources
+    def __init__(self, sources: Sources, ran: Called, entry: Path):
+        self.sources, self.entry = sources, entry
         self.modules: dict[Path, _Loaded] = {}
         self.all = Mentions()
         for path in ran:
@@ -195,8 +195,8 @@ class _Run:
         mentioned = {around for name in led for around in itertools.accumulate(name.split("."), "{}.{}".format)}
         for path in self.modules:
             dotted = self.sources.dotted(path)
-            # Imported by a computed name. Nothing comes to stand before what is found first.
-            if dotted not in mentioned and not path.is_relative_to(self.sources.folders[0]):
+            # Imported by a computed name.
+            if dotted not in mentioned and path != self.entry:
                 led[dotted] = self.sources.find(dotted)
         led = dict(sorted(led.items()))
         shown = {name: self.sources.shown(path) for name, path in led.items() if path}

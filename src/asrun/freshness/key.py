@@ -64,7 +64,9 @@ def code_of_run(project: Project, entry: Entry, report: dict[str, Any]) -> tuple
         report: What the run's process told of it: each file as it was when it was loaded.
     """
     texts = {Path(file): told["text"].encode("utf-8", "surrogateescape") for file, told in report["executed"].items()}
-    read = Sources(folders(project), project.root, texts)
+    # A notebook does not find what is beside the snippets.
+    found_in = folders(project) if entry.instead is None else project.sources
+    read = Sources(found_in, project.root, texts)
     ran: dict[Path, Set[str] | None] = {}
     for path in texts:
         called = report["executed"][str(path)]["called"]

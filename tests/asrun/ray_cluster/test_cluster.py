@@ -51,7 +51,7 @@ def test_items_are_computed_there_as_here_and_in_order(tiny_project, there, tmp_
     assert same(made, here(splits, "many"))
     # What another process read or called counts all the same.
     assert set(made.files) == {"data/words.txt"}
-    assert "square" in made.code["snippets/many.py"] and made.passed_by == {}
+    assert "square" in made.code["snippets/many.py"] and made.ran == {"snippets/many.py": None}
 
 
 # What a run takes

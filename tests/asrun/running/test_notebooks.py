@@ -143,8 +143,10 @@ def test_the_record_has_outputs_key_and_provenance(recorded):
     assert outputs[0][0]["text"] == ["42\n"]
     assert outputs[1][0]["data"] == {"text/plain": ["6"]}
     told = document["metadata"]["asrun"]
-    assert set(told["key"]["code"]) == {"docs/labs/x.ipynb", "src/helper.py"}
-    assert set(told["key"]["code"]["src/helper.py"]) == {"double", "table"}
+    assert set(told["key"]["code"]) == {"docs/labs/x.ipynb", "src/helper.py", "imports"}
+    assert set(told["key"]["code"]["src/helper.py"]) == {"(module level)", "double", "table"}
+    assert set(told["key"]["code"]["imports"]) == {"helper"}
+    assert told["key"]["ran"] == {"src/helper.py": ["double", "table"]}
     assert set(told["key"]["files"]) == {"src/table.csv"}
     assert told["provenance"]["versions"]["python"]
     assert recorded.said[0].startswith("cell 1 of 3: # A comment.")
@@ -433,8 +435,6 @@ STALE = {
 FRESH = {
     "a data file that it never read": write("data/other.json", '{"factor": 4}'),
     "what is in a file that it only listed": write("data/points/one.txt", "2"),
-    "a function that it mentions and never calls": replace("src/tools.py", "return only_mentioned()", "return 2"),
-    "what only that function calls": replace("src/tools.py", "return 0", "return 1"),
     "a module that it never imports": write("src/branch.py", "def add():\n    return 2\n"),
     "a comment in a helper": replace("src/bottom.py", "def one", "# One.\ndef one"),
     "a docstring": replace("src/tools.py", "Start here.", "Start."),
@@ -458,23 +458,42 @@ def test_what_it_was_seen_to_pass_by_does_not(seen, monkeypatch, edit):
     assert str(seen.condition()) == "fresh"
 
 
+@pytest.mark.parametrize(("old", "new"), [("return only_mentioned()", "return 2"), ("return 0", "return 1")])
+def test_functions_that_it_mentions_and_never_calls_count_only_where_names_are_computed(seen, tmp_path, old, new):
+    replace("src/tools.py", old, new)(seen, None)
+    assert seen.condition().state == State.STALE
+    lab = Lab(tmp_path / "other", [code("import tools\ntools.top(1) if tools else tools.mentioned()")])
+    lab.write("src/tools.py", TOOLS)
+    lab.write("src/bottom.py", SEEN["src/bottom.py"])
+    lab.execute()
+    replace("src/tools.py", old, new)(lab, None)
+    assert str(lab.condition()) == "fresh"
+
+
+def test_a_module_beside_the_snippets_is_none_of_a_notebooks(tmp_path):
+    lab = Lab(tmp_path, [code("import helper\nhelper.double(1)")])
+    lab.write("snippets/helper.py", "def double(x):\n    return 0\n")
+    lab.execute()
+    assert str(lab.condition()) == "fresh"
+
+
 def test_the_key_holds_no_value_of_a_variable_and_nothing_of_the_run_itself(looked):
     key = json.loads(looked.record.read_text("utf-8"))["metadata"]["asrun"]["key"]
     assert key["environment"] == {"ASK_FACTOR": "not set"}
     assert set(key["files"]) == {"data/settings.json", "data/points/", "data/override.txt", "$ASK_DATA/far.txt"}
-    assert key["not_imported"] == ["src/branch.py"]
-    assert key["reached_otherwise"] == {"src/tools.py": ["sly_tool"]}
-    assert key["passed_by"] == {"src/tools.py": ["mentioned"]}
+    assert key["ran"] == {
+        "src/bottom.py": ["deepest", "one"],
+        "src/plugin.py": ["value"],
+        "src/tools.py": ["middle", "sly_tool", "top"],
+    }
 
 
-def test_a_key_of_before_anything_was_observed_is_understood(lab):
+def test_a_key_that_does_not_say_what_ran_is_stale(lab):
     record = json.loads(lab.record.read_text("utf-8"))
     key = record["metadata"]["asrun"]["key"]
     record["metadata"]["asrun"]["key"] = {"code": key["code"], "files": key["files"]}
     lab.record.write_text(json.dumps(record), "utf-8")
-    assert str(lab.condition()) == "fresh"
-    lab.write("src/helper.py", HELPER.replace("2 * x", "x + x"))
-    assert str(lab.condition()) == "stale: src/helper.py: double changed"
+    assert str(lab.condition()).startswith("stale: ")
 
 
 def test_a_variable_that_a_cell_sets_itself_does_not_make_it_stale(tmp_path):
@@ -508,7 +527,7 @@ def test_what_a_main_guard_uses_counts_since_a_notebook_is_main(tmp_path):
     lab.execute()
     assert str(lab.condition()) == "fresh"
     lab.write("src/helper.py", helper.replace("size = 1", "size = 2"))
-    assert str(lab.condition()) == "stale: src/helper.py: Unit changed"
+    assert str(lab.condition()) == "stale: src/helper.py: (module level) changed"
 
 
 def test_nothing_is_passed_by_when_other_processes_may_have_called_it(tmp_path):

@@ -19,7 +19,6 @@ from asrun.testing import TinyProject
 ASK = '''\
 """Does everything count that should, and nothing else?"""
 
-import importlib
 import json
 import os
 from pathlib import Path
@@ -47,10 +46,9 @@ def run(*, n, mode):
         override = (DATA / "override.txt").read_text()
     except FileNotFoundError:
         override = ""
-    plugin = importlib.import_module(".".join(["lab", "plugin"]))
     late = inside()
     return {
-        "total": total * settings["factor"] * float(os.environ.get("ASK_FACTOR", "1")) + plugin.value() + late,
+        "total": total * settings["factor"] * float(os.environ.get("ASK_FACTOR", "1")) + late,
         "names": names,
         "override": override,
         "cache": bool(os.getenv("ASK_CACHE")),
@@ -58,9 +56,9 @@ def run(*, n, mode):
 
 
 def inside():
-    from lab.late import late
+    from lab.late import belated
 
-    return late()
+    return belated()
 
 
 def never(net):
@@ -133,8 +131,7 @@ FILES = {
     "src/lab/names.py": "PUBLIC = 1\n\n\ndef private():\n    return 2\n",
     "src/lab/branch.py": "def add():\n    return 7\n",
     "src/lab/spare.py": "def something():\n    return 8\n",
-    "src/lab/plugin.py": "def value():\n    return 9\n",
-    "src/lab/late.py": "def late():\n    return 10\n",
+    "src/lab/late.py": "def belated():\n    return 10\n",
 }
 
 
@@ -176,12 +173,13 @@ FRESH = {
     "a function that the run never called": edit("src/lab/net.py", "return 5", "return 6"),
     "a function of the snippet's that the run never called": edit("snippets/ask.py", "net.size() - 1", "net.size()"),
     "a function that only an uncalled one calls": edit("src/lab/step.py", "return -x", "return 0"),
-    "an uncalled function is gone": edit("src/lab/settings.py", "def unused_setting():\n    return 3\n", ""),
+    "an uncalled function that nobody imports is gone": edit(
+        "src/lab/step.py", "def only_retreat(x):\n    return -x\n", ""
+    ),
     "an uncalled function that is imported by name": edit("src/lab/settings.py", "return 3", "return 4"),
     "a module imported on a branch that was not taken": edit("src/lab/branch.py", "return 7", "return 8"),
     "a module that was imported and of which nothing was called": edit("src/lab/spare.py", "return 8", "return 9"),
     "a new function in the laboratory": append("src/lab/net.py", "\n\ndef new_layer():\n    return 1\n"),
-    "a new class in the laboratory": append("src/lab/net.py", "\n\nclass Wide(Net):\n    unit = 2\n"),
     "a new constant nobody mentions": append("src/lab/settings.py", "\n\nOTHER = 3\n"),
     "a new module": write("src/lab/fresh.py", "VALUE = 1\n"),
     "an uncalled function under a star": edit("src/lab/names.py", "return 2", "return 3"),
@@ -196,7 +194,6 @@ FRESH = {
     "a variable that decides nothing": variable("ASK_CACHE", "/somewhere"),
     "how it is drawn": edit("snippets/ask.py", "axes.plot([0, 1], [0, 1])", "axes.plot([0, 1], [1, 0])"),
     "what only a reader runs": edit("snippets/ask.py", "    print(run(", "    print('total', run("),
-    "a module of the standard library more": edit("src/lab/deep.py", "def deeper", "import math\n\n\ndef deeper"),
 }
 
 STALE = {
@@ -204,14 +201,22 @@ STALE = {
     "a helper of a helper": (edit("src/lab/deep.py", "return x\n", "return -x\n"), "src/lab/deep.py: deepest changed"),
     "a default argument": (edit("src/lab/step.py", "times=2", "times=3"), "src/lab/step.py: advance changed"),
     "a constant": (edit("src/lab/settings.py", "RATE = 0.5", "RATE = 0.25"), "src/lab/settings.py: RATE changed"),
-    "a class": (edit("src/lab/net.py", "self.n = n", "self.n = 2 * n"), "src/lab/net.py: Net changed"),
-    "a base class": (edit("src/lab/base.py", "unit = 1", "unit = 2"), "src/lab/base.py: Base changed"),
+    "a class": (edit("src/lab/net.py", "self.n = n", "self.n = 2 * n"), "src/lab/net.py: Net.__init__ changed"),
+    "a base class": (edit("src/lab/base.py", "unit = 1", "unit = 2"), "src/lab/base.py: (module level) changed"),
     "a name under a star": (edit("src/lab/names.py", "PUBLIC = 1", "PUBLIC = 2"), "src/lab/names.py: PUBLIC changed"),
     "the run itself": (edit("snippets/ask.py", "tools.one() +", "tools.one() -"), "snippets/ask.py: run changed"),
-    "a function of the snippet's": (edit("snippets/ask.py", "return late()", "return -late()"), "inside changed"),
+    "a function of the snippet's": (edit("snippets/ask.py", "return belated()", "return -belated()"), "inside changed"),
     "a parameter": (edit("snippets/ask.py", "dict(n=3,", "dict(n=4,"), "n was 3, is 4"),
-    "a module imported in a function": (edit("src/lab/late.py", "10", "11"), "src/lab/late.py: late changed"),
-    "a module imported under a computed name": (edit("src/lab/plugin.py", "9", "10"), "plugin.py: value changed"),
+    "a module imported in a function": (edit("src/lab/late.py", "10", "11"), "src/lab/late.py: belated changed"),
+    "a new class, which acts on its base": (
+        append("src/lab/net.py", "\n\nclass Wide(Net):\n    unit = 2\n"), "src/lab/net.py: (module level) changed",
+    ),
+    "a function is gone that was imported, though not called": (
+        edit("src/lab/settings.py", "def unused_setting():\n    return 3\n", ""), "settings.py: unused_setting is gone",
+    ),
+    "an import, which acts": (
+        edit("src/lab/deep.py", "def deeper", "import math\n\n\ndef deeper"), "src/lab/deep.py: (module level) changed",
+    ),
     "a statement that acts on import": (
         append("src/lab/__init__.py", "\nimport random\n\nrandom.seed(1)\n"), "src/lab/__init__.py",
     ),
@@ -226,10 +231,10 @@ STALE = {
     "a file that was looked for in vain": (write("data/override.txt", "x"), "data/override.txt has appeared"),
     "a variable that was asked for": (variable("ASK_FACTOR", "3"), "the environment variable ASK_FACTOR changed"),
     "a new module that shadows an old one": (
-        write("snippets/_tools.py", "def one():\n    return 2\n"), "snippets/_tools.py",
+        write("snippets/_tools.py", "def one():\n    return 2\n"), "_tools is imported from another file",
     ),
     "a package that takes a module's place": (
-        write("src/_tools/__init__.py", "def one():\n    return 3\n"), "src/_tools/__init__.py",
+        write("src/_tools/__init__.py", "def one():\n    return 3\n"), "_tools is imported from another file",
     ),
     "a decorator on what was called": (
         edit("src/lab/deep.py", "def deepest", "import functools\n\n\n@functools.cache\ndef deepest"), "deepest",
@@ -283,14 +288,24 @@ def test_what_can_change_the_result_makes_the_record_stale(site, change, reason)
     assert reason in now.reason
 
 
-def test_the_record_names_what_was_read_and_what_was_passed_by(recorded):
+def test_the_record_names_what_was_read_and_what_ran(recorded):
     key = recorded.record_json("ask")["key"]
     assert set(key["files"]) == {"data/settings.json", "data/points/", "data/override.txt"}
     assert set(key["environment"]) == {"ASK_FACTOR"}
-    assert key["not_imported"] == ["src/lab/branch.py"]
-    assert key["passed_by"]["snippets/ask.py"] == ["never"]
-    assert key["passed_by"]["src/lab/net.py"] == ["unused_layer"]
-    assert "retreat" not in json.dumps(key), "what no name leads to is not even passed by"
+    assert key["ran"] == {
+        "snippets/ask.py": ["inside", "run"],
+        "src/_tools.py": ["one"],
+        "src/lab/__init__.py": [],
+        "src/lab/base.py": ["Base.size"],
+        "src/lab/deep.py": ["deeper", "deepest"],
+        "src/lab/late.py": ["belated"],
+        "src/lab/names.py": [],
+        "src/lab/net.py": ["Net.__init__"],
+        "src/lab/settings.py": [],
+        "src/lab/spare.py": [],
+        "src/lab/step.py": ["advance"],
+    }
+    assert "retreat" not in json.dumps(key), "nobody mentions it"
 
 
 def test_a_secret_in_the_environment_is_not_told(site):
@@ -412,7 +427,9 @@ def test_decorated_generator_nested_and_async_functions_count_when_they_run(tmp_
     assert result.code == 0, result.text
     record = site.record_json("ask")
     assert record["values"] == {"sum": 11, "doc": "Its docstring is all that is used."}
-    assert set(record["key"]["code"]["src/work.py"]) == {"cached", "generate", "outer", "soon"}
+    assert set(record["key"]["code"]["src/work.py"]) == {
+        "(module level)", "(docstrings)", "cached", "generate", "outer", "outer.<locals>.inner", "soon", "told",
+    }  # fmt: skip
     for old, new in (
         ("return x", "return x + 1"),
         ("(1, 2)", "(1, 3)"),
@@ -445,8 +462,7 @@ def test_a_function_that_is_found_by_a_computed_name_counts(tmp_path):
     }, tmp_path)  # fmt: skip
     assert site.run("run", "ask").code == 0
     key = site.record_json("ask")["key"]
-    assert set(key["code"]["src/work.py"]) == {"one", "two", "three"}
-    assert "two" in key["reached_otherwise"]["src/work.py"]
+    assert key["ran"]["src/work.py"] == ["one", "three", "two"]
     assert condition(site).state is State.FRESH
     site.edit("src/work.py", "return 3", "return 4")
     assert condition(site).reason == "src/work.py: three changed"
@@ -503,7 +519,8 @@ def test_an_edit_during_the_run_leaves_the_record_stale(tmp_path):
     }, tmp_path)  # fmt: skip
     assert site.run("run", "ask").code == 0
     assert site.record_json("ask")["values"]["x"] == 1
-    assert condition(site).reason == "src/work.py: one changed"
+    # It is data, too: the run read it. Whoever reads code may execute it, and nobody would know.
+    assert condition(site).reason == "src/work.py: one changed; src/work.py: two changed; src/work.py changed"
 
 
 def test_the_projects_own_folder_and_folders_that_are_deleted_are_not_data(tmp_path):
@@ -549,3 +566,27 @@ def test_what_a_run_wrote_itself_is_not_its_data(tmp_path):
     assert site.run("run", "ask").code == 0
     assert site.record_json("ask")["key"]["files"] == {}
     assert Path(tmp_path, "made", "note.txt").exists()
+
+
+def test_a_module_that_is_imported_under_a_computed_name_counts(tmp_path):
+    site = TinyProject({
+        "snippets/ask.py": '''\
+            """Which one?"""
+
+            import importlib
+
+            SCALES = {"quick": dict()}
+
+
+            def run():
+                return {"x": importlib.import_module("plug" + "in").value()}
+            ''',
+        "src/plugin.py": "def value():\n    return 9\n",
+    }, tmp_path)  # fmt: skip
+    assert site.run("run", "ask").code == 0
+    assert condition(site).state is State.FRESH
+    site.edit("src/plugin.py", "9", "10")
+    assert condition(site).reason == "src/plugin.py: value changed"
+    site.edit("src/plugin.py", "10", "9")
+    site.write("snippets/plugin.py", "def value():\n    return 11\n")
+    assert condition(site).state is State.STALE, "another module of that name comes to stand before it"

@@ -78,7 +78,7 @@ def test_one_run_alone_has_all_threads(tmp_path, monkeypatch):
     site = TinyProject({"snippets/one.py": SLEEPS % 0}, tmp_path)
     assert site.run("run", "--jobs", "4").code == 0
     assert site.record_json("one")["values"]["threads"] == ""
-    assert "OMP_NUM_THREADS" not in environment("cpu")
+    assert "OMP_NUM_THREADS" not in environment("cpu", tmp_path / "matplotlibrc")
 
 
 @pytest.mark.parametrize(

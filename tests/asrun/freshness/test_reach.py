@@ -20,7 +20,7 @@ import asrun
 from asrun.freshness import key
 from asrun.freshness.definitions import tree_digest
 from asrun.freshness.key import file_digest
-from asrun.freshness.reach import compare, merge, reach
+from asrun.freshness.reach import Entry, compare, merge, reach
 from asrun.model import RunName
 from asrun.testing import TinyProject
 
@@ -66,7 +66,7 @@ FILES = {"snippets/ask.py": SNIPPET, **LAB}
 
 def reached(made: TinyProject) -> dict[str, dict[str, str]]:
     """Return the digests of all that the snippet's `run` can reach."""
-    return key.code(made.project, made.folder / "snippets/ask.py", "run")
+    return key.code(Entry(made.folder / "snippets/ask.py", "run"), key.sources(made.project))
 
 
 def reasons(before: TinyProject, path: str, old: str, new: str) -> list[str]:

@@ -295,7 +295,7 @@ def conditions_anew(project: Project) -> float:
     definitions.read_module.cache_clear()
     key._file_digest.cache_clear()
     start = time.perf_counter()
-    found = conditions.conditions(project, Store(project), drawn=True)
+    found = conditions.judge_records(project, Store(project), drawn=True)
     seconds = time.perf_counter() - start
     assert {condition.state for condition in found.values()} == {State.FRESH}, found
     return seconds

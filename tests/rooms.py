@@ -36,7 +36,7 @@ EDGES = {
 }
 
 TOP = {
-    *("asrun", "asrun.model", "asrun.errors", "asrun.own", "asrun.settings", "asrun.options", "asrun.project"),
+    *("asrun.model", "asrun.errors", "asrun.own", "asrun.settings", "asrun.options", "asrun.project"),
     "asrun.machine",
 }
 """The words that all rooms share; they stand in no room."""
@@ -120,7 +120,8 @@ def within(module: str, packages: set[str]) -> bool:
 
 def room_of(module: str) -> str:
     """The room that a module of asrun's, or a name in one, stands in; `top` and `edges` for what stands in none."""
-    if within(module, EDGES):
+    # What stands in asrun itself is its public face, and calls on all rooms like an edge.
+    if module == "asrun" or within(module, EDGES):
         return "edges"
     for promised, room in ELSEWHERE.items():
         if within(module, {promised}):
@@ -216,7 +217,7 @@ def draw(rooms: Mapping[str, Room]) -> str:
         'node [shape=box style=rounded margin="0.14,0.07" fontname="DejaVu Sans" fontsize=11]; edge [arrowsize=0.6]'
     ]
     for name in sorted(names):
-        words = textwrap.wrap(re.split(r"[:,.]", rooms[name].told)[0], 30)
+        words = _evenly(re.split(r"[:,.]", rooms[name].told)[0])
         label = json.dumps("\n".join([name, *words]), ensure_ascii=False)
         dot.append(f"{name} [label={label}]")
     dot += [f"{one} -> {other}" for one, other in sorted(needed(rooms))]
@@ -227,6 +228,14 @@ def draw(rooms: Mapping[str, Room]) -> str:
     except FileNotFoundError:
         sys.exit("the picture is drawn by Graphviz: install it (apt install graphviz, brew install graphviz)")
     return _dressed(done.stdout)
+
+
+def _evenly(text: str, width: int = 30) -> list[str]:
+    """Break a text into as few lines as fit, and those as even as can be."""
+    lines = textwrap.wrap(text, width)
+    while len(narrower := textwrap.wrap(text, width - 1)) == len(lines):
+        lines, width = narrower, width - 1
+    return lines
 
 
 def _dressed(svg: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import importlib
 import re
 import subprocess
 import sys
@@ -171,6 +172,11 @@ def test_nobody_imports_the_edges(asrun):
         if reaches(each, EDGES)
         and not any(within(each.by, those) and reaches(each, those | to) for those, to in HALVES)
     )
+
+
+def test_nobody_in_the_house_goes_out_to_come_in_by_the_front_door(asrun):
+    public = {f"asrun.{name}" for name in importlib.import_module("asrun").__all__}
+    none(each for each in asrun if reaches(each, public))
 
 
 def test_the_middle_imports_nothing_but_itself(asrun):

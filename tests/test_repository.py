@@ -28,7 +28,7 @@ def test_every_link_of_the_front_matter_leads_somewhere(name):
 def test_every_committed_record_is_fresh_and_drawn():
     store = Store(PROJECT)
     snippets = {run.snippet for run in store.list()}
-    for run, condition in conditions.conditions(PROJECT, store).items():
+    for run, condition in conditions.judge_records(PROJECT, store).items():
         assert condition.state is State.FRESH, f"{run} is {condition}"
         record = store.get(run)
         assert record is not None

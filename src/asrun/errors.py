@@ -18,6 +18,7 @@ class Exit(IntEnum):
     """Exit codes of the `asrun` command."""
 
     OK = 0
+    """All is well."""
     FAILED = 1
     """A run, a check or a build failed; the message says which and why."""
     USAGE = 2
@@ -71,7 +72,7 @@ class _Legible:
 
 
 class AsrunError(Exception):
-    """Something that an author can mend.
+    """Something that an author can mend. What it is made with are its attributes; as text it is all that they say.
 
     Arguments:
         what: One sentence: what is wrong.
@@ -79,6 +80,14 @@ class AsrunError(Exception):
         remedy: What to type or change next.
         exit_code: What the command exits with.
         cause: What it comes of, where that may be met in many places: it is one problem all the same.
+
+    Examples:
+        >>> try:
+        ...     Context(find_project()).evaluate("coin.tails")
+        ... except AsrunError as error:
+        ...     print(error)
+        coin (quick, cpu) has no value called tails
+            it has: bias, heads, tosses
     """
 
     def __init__(
@@ -108,7 +117,14 @@ class AsrunError(Exception):
 
 
 class Problems(AsrunError):
-    """Several errors found in one pass, so that an author mends them in one pass too."""
+    """Several errors found in one pass, so that an author mends them in one pass too.
+
+    Arguments:
+        errors: At least one.
+    """
+
+    errors: list[AsrunError]
+    """All of them, in the order in which they were found."""
 
     PLACES = 4
     """So many places of one problem are named, where not all of them are asked for."""

@@ -15,8 +15,11 @@ class Where:
     """A place in a file of the project: `docs/lessons/02.md:41`, or `docs/lessons/02.md:41:17` with a column."""
 
     path: str
+    """Relative to the project, with forward slashes."""
     line: int | None = None
+    """From 1."""
     column: int | None = None
+    """From 1."""
 
     def __str__(self) -> str:
         return ":".join(str(part) for part in (self.path, self.line, self.column) if part is not None)
@@ -26,10 +29,15 @@ class State(StrEnum):
     """What a record is worth now."""
 
     FRESH = "fresh"
+    """It is what its snippet would return now."""
     MISSING = "missing"
+    """There is none."""
     STALE = "stale"
+    """Code, parameters or data are not what it was made with."""
     FAILED = "failed"
+    """It was changed by hand, or the last run of that code came to nothing."""
     UNUSED = "unused"
+    """Its snippet, or its scale, is gone."""
     BROKEN = "broken"
     """The record, or its snippet, cannot be read."""
 
@@ -39,7 +47,9 @@ class Condition:
     """A state and its reason: `stale: src/lab/training.py: step changed`."""
 
     state: State
+    """What it is worth."""
     reason: str = ""
+    """Nothing where it is fresh; several are joined by semicolons."""
 
     def __str__(self) -> str:
         return f"{self.state}: {self.reason}" if self.reason else str(self.state)
@@ -63,11 +73,19 @@ class Snippet:
 
 @dataclass(frozen=True, order=True)
 class RunName:
-    """Which run a record belongs to: a snippet, a scale, a device class."""
+    """Which run a record belongs to: a snippet, a scale, a device class.
+
+    Examples:
+        >>> print(RunName("coin", "quick", "cpu"))
+        coin (quick, cpu)
+    """
 
     snippet: str
+    """The file's name, without `.py`."""
     scale: str
+    """A name in its `SCALES`."""
     device: str
+    """`cpu`, `cuda` or `mps`."""
 
     def __str__(self) -> str:
         return f"{self.snippet} ({self.scale}, {self.device})"
@@ -86,10 +104,13 @@ class Provenance:
     seconds: float
     """Wall time of `run`."""
     peak_memory_mb: float
+    """The most that `run` took, in megabytes."""
     device: str
     """The processor's or the accelerator's name."""
     versions: dict[str, str]
+    """Of Python, and of the packages that the run imported."""
     commit: str
+    """The project's, where there is one."""
     command: str
     """What to type to do it again."""
 
@@ -121,16 +142,23 @@ class Record(Key):
     """What a snippet produced at one scale on one device class, and what decided it."""
 
     run: RunName
+    """Which run it is of."""
     question: str
+    """What the snippet asks."""
     parameters: dict[str, Any]
+    """What `run` was called with: those of the scale."""
     values: dict[str, Any]
     """What `run` returned: arrays as NumPy arrays."""
     output: str
     """What it printed."""
     figures: dict[str, Figure]
+    """Its drawings, by name."""
     plot_code: dict[str, Digests]
+    """Digest of every definition that decides the figures, by file."""
     plot_files: Digests
+    """Digest of every data file that `plot` opened."""
     provenance: Provenance
+    """How it came to be."""
     remarks: tuple[str, ...] = ()
     """What whoever reads the record should know of the run: warnings, what was cut short, what was left behind."""
     apart: frozenset[str] | None = None
@@ -144,7 +172,10 @@ class Figure:
     """One drawing of a record, as SVG, with its alt text."""
 
     name: str
+    """What pages call it by."""
     svg: str = field(repr=False)
+    """The drawing: safe to put into a page, and of colours that follow the page's."""
     alt: str
+    """What it shows, in words."""
     points_as_image: int = 0
     """How many points were drawn as an image, being too many for a page. Known when it is drawn; told as a remark."""

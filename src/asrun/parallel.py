@@ -37,9 +37,16 @@ def pmap(function: Callable[[Item], Result], items: Iterable[Item], *, gpus: flo
         items: What it is called for.
         gpus: What part of a GPU each item has for itself, 0 to 1; where the run is on the CPU, there is none to have.
 
+    Returns:
+        Results in the order of the items, wherever they were computed.
+
     Raises:
         Exception: what the function raised for the first item, in their order, for which it raised anything.
         AsrunError: when the function cannot be sent to another process, or a process ends before it has answered.
+
+    Examples:
+        >>> pmap(math.sqrt, [1, 4, 9])
+        [1.0, 2.0, 3.0]
     """
     items = list(items)
     # What other processes call, nobody here sees: as after a fork, all that names lead to counts. Also where a plain

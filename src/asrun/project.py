@@ -34,10 +34,13 @@ class Project:
     """A folder with a mkdocs.yml, and where its parts are."""
 
     root: Path
+    """The folder that mkdocs.yml is in."""
     settings: Path
     """Its mkdocs.yml."""
     docs: Path
+    """The pages."""
     site: Path
+    """Where a build puts the site."""
 
     # The options of the `asrun` plugin
 
@@ -87,6 +90,7 @@ class Project:
 
     @property
     def records(self) -> Path:
+        """The folder of all records."""
         return self.snippets / "records"
 
     @property
@@ -100,7 +104,11 @@ class Project:
         return self.root / ".asrun"
 
     def relative(self, path: Path | str) -> str:
-        """Return a path as messages and records name it: relative to the project, with forward slashes."""
+        """Return a path as messages and records name it: relative to the project, with forward slashes.
+
+        Arguments:
+            path: Any; one outside of the project stays as it is.
+        """
         path = Path(path)
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
 
@@ -112,8 +120,19 @@ OPTIONS = declared(Project)
 def find_project(start: Path | None = None) -> Project:
     """Find the project that a folder belongs to: the nearest parent with a mkdocs.yml.
 
+    Arguments:
+        start: The folder; by default the working folder.
+
+    Returns:
+        The project, as its mkdocs.yml is now.
+
     Raises:
         AsrunError: when there is none, or it cannot be read.
+
+    Examples:
+        >>> project = find_project()
+        >>> project.relative(project.records)
+        'snippets/records'
     """
     start = (start or Path.cwd()).resolve()
     for folder in (start, *start.parents):

@@ -37,7 +37,7 @@ def status(as_json: bool, strict_versions: bool) -> None:
     project = find_project()
     store = Store(project)
     read = sources(project)
-    found = conditions.conditions(project, store, drawn=True, strict_versions=strict_versions, read=read)
+    found = conditions.judge_records(project, store, drawn=True, strict_versions=strict_versions, read=read)
     recorded = {run.snippet for run in found}
     broken = {name: error for name, error in survey(project, read).broken.items() if name not in recorded}
     labs = _labs(project)
@@ -94,7 +94,7 @@ def why(name: str) -> None:
     project = find_project()
     store = Store(project)
     find_snippet(name, project)
-    for run_name, condition in conditions.conditions(project, store, drawn=True).items():
+    for run_name, condition in conditions.judge_records(project, store, drawn=True).items():
         if run_name.snippet != name:
             continue
         out.print(f"{run_name}: {state(condition)}")

@@ -79,7 +79,7 @@ def _plan(project: Project) -> _Plan:
     from asrun.running import notebooks
 
     store, plan = Store(project), _Plan()
-    unused = {store.path(run): condition.reason for run, condition in conditions.conditions(project, store).items()
+    unused = {store.path(run): condition.reason for run, condition in conditions.judge_records(project, store).items()
               if condition.state is State.UNUSED}  # fmt: skip
     # Without a folder of pages there is no telling which notebooks are gone.
     labs = {path.name for path in notebooks.list_notebooks(project)} if project.docs.is_dir() else None

@@ -28,9 +28,9 @@ from asrun.records.store import Store
 
 __all__ = [
     "attempted",
-    "conditions",
     "differences",
     "drawing_condition",
+    "judge_records",
     "judged",
     "other_versions",
     "record_condition",
@@ -39,9 +39,9 @@ __all__ = [
 ]
 
 
-def conditions(
+def judge_records(
     project: Project,
-    store: Store,
+    store: Store | None = None,
     *,
     drawn: bool = False,
     strict_versions: bool = False,
@@ -54,11 +54,21 @@ def conditions(
 
     Arguments:
         project: The project.
-        store: Its records.
+        store: Its records, where somebody has read them already.
         drawn: Whether a record whose values are fresh, but whose figures are not, is called stale.
         strict_versions: Whether a record made with other versions of Python or packages than there are here is.
         read: The project's modules, where they were read a moment ago.
+
+    Returns:
+        Conditions by run, sorted.
+
+    Examples:
+        >>> for run, condition in judge_records(find_project()).items():
+        ...     print(f"{run}: {condition}")
+        answer (quick, cpu): missing: never run
+        coin (quick, cpu): fresh
     """
+    store = store or Store(project)
     # What snippets share is read once for all of them.
     read = read or sources(project)
     surveyed = survey(project, read)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from asrun.errors import AsrunError, did_you_mean
-from asrun.freshness.conditions import conditions
+from asrun.freshness.conditions import judge_records
 from asrun.freshness.excerpt import Excerpt, excerpt
 from asrun.freshness.key import sources
 from asrun.freshness.snippet import Survey
@@ -44,6 +44,16 @@ class Context(Answering):
         allow_stale: Show stale records (pages mark them) where they are an error otherwise.
         store: The project's records, where somebody has read them already.
         read: Its modules, likewise.
+
+    Raises:
+        AsrunError: when its bibliography or its modules cannot be read.
+
+    Examples:
+        >>> context = Context(find_project())
+        >>> context.evaluate("coin.tosses / 3").result.number()
+        4115.0
+        >>> context.best("coin").question
+        'How often does a coin show heads?'
     """
 
     def __init__(
@@ -86,7 +96,14 @@ class Context(Answering):
 
     @question
     def judged(self, run: RunName) -> tuple[Record, Condition]:
-        """Return the record of a run that a page cites, and whether it is true now, its figures too."""
+        """Return the record of a run that a page cites, and whether it is true now, its figures too.
+
+        Arguments:
+            run: Which one.
+
+        Raises:
+            AsrunError: when there is no such record.
+        """
         record = self.store.get(run)
         if record is None:
             raise AsrunError(f"the record of {run} is gone", remedy=f"make it: asrun run {run.snippet}")
@@ -95,7 +112,7 @@ class Context(Answering):
     @question
     def records(self) -> tuple[ListedRecord, ...]:
         """Return every record there is, and what a build would run, with their conditions."""
-        found = conditions(self.project, self.store, drawn=True, read=self.sources)
+        found = judge_records(self.project, self.store, drawn=True, read=self.sources)
         unread = (State.UNUSED, State.BROKEN)
         return tuple(
             ListedRecord(run, condition, None if condition.state in unread else self.store.get(run))
@@ -110,6 +127,10 @@ class Context(Answering):
     @question
     def best(self, name: str, scale: str | None = None) -> Record:
         """Return the record that pages show for a snippet.
+
+        Arguments:
+            name: The snippet's.
+            scale: The only one that is wanted; by default the first that the project prefers and that has a record.
 
         Raises:
             AsrunError: when there is no such snippet or no record, or the record is stale and that is not allowed.
@@ -177,6 +198,17 @@ class Context(Answering):
     def evaluate(
         self, text: str, scale: str | None = None, *, names: Mapping[str, Measure] | None = None
     ) -> Evaluation:
+        """Evaluate an expression of the language of values and claims.
+
+        Arguments:
+            text: The expression, as it stands between two braces of a page, or in a claim.
+            scale: Read records of this scale only; by default each snippet's preferred one.
+            names: Names that stand for values here, before any snippet.
+
+        Raises:
+            AsrunError: for what is not in the language, a name that nothing has, a comparison that cannot be decided,
+                or a record that is not fresh.
+        """
         return evaluate(text, self, scale, names=names)
 
     # Literature

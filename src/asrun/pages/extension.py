@@ -39,16 +39,29 @@ __all__ = ["AsrunExtension", "Page", "makeExtension"]
 
 
 class AsrunExtension(BlocksExtension):  # type: ignore[misc]  # pymdownx has no types
-    """Registers the blocks and inlines of asrun.
+    """Values, claims, figures, snippets and literature in the Markdown of any host.
+
+    Python-Markdown knows it as `asrun`; that and an instance are the same.
 
     Options:
         context: The `Context` to look things up in; by default, that of the project around the working
             folder, or of that folder.
         page: The page's path in the project, for messages and links.
         first_line: Number of the text's first line in its file (after front matter, more than 1).
-        site_root, directory_urls: See `asrun.pages.elements.Links`.
-        numbers: Hold the page's numbers to having a source, where the project asks for that; see `asrun.pages.prose`.
+        site_root: Where the site's root is, seen from the finished page. Without it links name source files, and the
+            host turns them into addresses.
+        directory_urls: Whether the site has `lessons/07/` for lessons/07.md, or `lessons/07.html`.
+        numbers: Hold the page's numbers to having a source, where `sourced_numbers` in mkdocs.yml names the page.
         strict: Raise the page's problems when it is converted; otherwise they are only shown on it, and noted.
+
+    Raises:
+        AsrunError: when a page is converted, and says what no record bears out; Problems, when there are several.
+
+    Examples:
+        >>> page = markdown.Markdown(extensions=[AsrunExtension(page="docs/index.md")])
+        >>> html = page.convert("A coin was tossed {{ coin.tosses }} times.")
+        >>> print(html[: html.index(" href")])
+        <p>A coin was tossed <a class="asrun-value"
     """
 
     def __init__(self, *args: Any, **options: Any):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -79,7 +80,9 @@ class SnippetItem(AsrunItem):
             if known is None or not self.is_fresh(context, known):
                 recording.make_record(context.project, context.store, self.snippet, run.scale, run.device, _silence)
             return
-        made = snippets.run_snippet(context.project, self.snippet, run.scale, run.device, lambda text: None)
+        made = snippets.run_snippet(
+            context.project, self.snippet, run.scale, run.device, lambda text: None, at_once=_at_once()
+        )
         if self.snippet.plots:
             made = snippets.redraw(context.project, self.snippet, made, lambda text: None)
         if known:
@@ -101,6 +104,11 @@ class SnippetItem(AsrunItem):
 
     def is_fresh(self, context: Context, known: Record) -> bool:
         return conditions.record_condition(context.project, self.snippet, known).state is State.FRESH
+
+
+def _at_once() -> int:
+    """Return how many tests go on at the same time: pytest-xdist's workers each run snippets, and share the cores."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
 
 class RepeatItem(SnippetItem):

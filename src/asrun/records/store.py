@@ -75,6 +75,13 @@ class Store:
 
     Arguments:
         project: Whose records.
+
+    Examples:
+        >>> store = Store(find_project())
+        >>> store.list()
+        [RunName(snippet='coin', scale='quick', device='cpu')]
+        >>> store.get(store.list()[0]).values["tosses"]
+        12345
     """
 
     def __init__(self, project: Project):
@@ -91,10 +98,18 @@ class Store:
         return names
 
     def path(self, run: RunName) -> Path:
+        """Return where the file of a record is, or would be.
+
+        Arguments:
+            run: Which record.
+        """
         return self.folder / run.snippet / f"{run.scale}-{run.device}.json"
 
     def get(self, run: RunName) -> Record | None:
-        """Read a record; None when there is none.
+        """Read a record, fresh or not; None when there is none.
+
+        Arguments:
+            run: Which one.
 
         Raises:
             AsrunError: when the file cannot be understood.
@@ -130,6 +145,9 @@ class Store:
             snippet: Its name.
             scale: The only one that is wanted.
             among: The snippet's scales, the preferred ones first; by default those that the project prefers.
+
+        Raises:
+            AsrunError: when the file cannot be understood.
         """
         for wanted in [scale] if scale else among or self.project.scales:
             for device in self.project.devices:

@@ -51,7 +51,7 @@ def bring_up_to_date(
     """
     read = read or sources(project)
     surveyed = survey(project, read)
-    found = conditions.conditions(project, store, read=read)
+    found = conditions.judge_records(project, store, read=read)
     broken = [name for name, condition in found.items() if condition.state is State.BROKEN]
     unread = [_why_broken(store, name, found[name]) for name in broken if name.snippet in surveyed.found]
     if run and (problems := [*surveyed.broken.values(), *unread]):

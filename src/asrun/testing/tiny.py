@@ -58,10 +58,10 @@ class TinyProject:
     Arguments:
         files: Their text by path. `mkdocs.yml` has a default, `MKDOCS`; common indentation is taken off.
         folder: Where to write them. It is made if it is not there.
-
-    Attributes:
-        folder: The same, absolute.
     """
+
+    folder: Path
+    """Where they are; absolute."""
 
     def __init__(self, files: Mapping[str, str], folder: Path):
         self.folder = folder.resolve()
@@ -73,22 +73,43 @@ class TinyProject:
     # Its files
 
     def write(self, path: str, text: str) -> Path:
-        """Write a file; common indentation is taken off."""
+        """Write a file, over one that is there.
+
+        Arguments:
+            path: Where, from the project's folder.
+            text: What; common indentation is taken off.
+
+        Returns:
+            Where that is.
+        """
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(textwrap.dedent(text), "utf-8", newline="")
         return target
 
     def read(self, path: str) -> str:
-        """Return a file's text."""
+        """Return a file's text.
+
+        Arguments:
+            path: Where, from the project's folder.
+        """
         return (self.folder / path).read_text("utf-8")
 
     def exists(self, path: str) -> bool:
-        """Whether there is such a file or folder."""
+        """Say whether there is such a file or folder.
+
+        Arguments:
+            path: Where, from the project's folder.
+        """
         return (self.folder / path).exists()
 
     def edit(self, path: str, old: str, new: str) -> None:
         """Replace a piece of text that a file has exactly once.
+
+        Arguments:
+            path: Where, from the project's folder.
+            old: The piece.
+            new: What is to stand there.
 
         Raises:
             AssertionError: when it has it more often, or not at all.
@@ -103,6 +124,9 @@ class TinyProject:
         """Call the `asrun` command in this process: what a test costs is what the command does.
 
         The working folder and the environment are as before when it is over.
+
+        Arguments:
+            *arguments: What stands behind `asrun` on the command line.
         """
         with self._inside():
             result = CliRunner().invoke(main, arguments, prog_name="asrun", catch_exceptions=False)
@@ -122,7 +146,11 @@ class TinyProject:
             os.environ.update(environment)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start the `asrun` command in a process of its own, and leave it running."""
+        """Start the `asrun` command in a process of its own, and leave it running.
+
+        Arguments:
+            *arguments: What stands behind `asrun` on the command line.
+        """
         return subprocess.Popen(
             [sys.executable, "-m", "asrun.cli", *arguments],
             cwd=self.folder,
@@ -134,6 +162,9 @@ class TinyProject:
 
     def run_subprocess(self, *arguments: str) -> Result:
         """Call the `asrun` command in a process of its own, as a user does.
+
+        Arguments:
+            *arguments: What stands behind `asrun` on the command line.
 
         Raises:
             subprocess.TimeoutExpired: after two minutes.
@@ -148,6 +179,9 @@ class TinyProject:
 
     def run_pytest(self, *arguments: str) -> Result:
         """Run pytest over the project, in a process of its own.
+
+        Arguments:
+            *arguments: What stands behind `pytest` on the command line.
 
         Raises:
             subprocess.TimeoutExpired: after two minutes.
@@ -188,6 +222,7 @@ class TinyProject:
 
         Raises:
             AsrunError: when there is no such snippet, or it cannot be read.
+            KeyError: when it has no such scale.
         """
         project = self.project
         snippet = find_snippet(name, project)
@@ -206,7 +241,13 @@ class TinyProject:
         return made
 
     def record_json(self, name: str, scale: str = "quick", device: str = "cpu") -> Any:
-        """Return what the file of a record says."""
+        """Return what the file of a record says.
+
+        Arguments:
+            name: The snippet's.
+            scale: One of its scales.
+            device: The device class.
+        """
         return json.loads(self.read(f"snippets/records/{name}/{scale}-{device}.json"))
 
     def record_files(self) -> dict[str, bytes]:

@@ -34,26 +34,45 @@ class Interval:
     """An estimate and the interval around it."""
 
     estimate: float
+    """What was measured."""
     low: float
+    """Where the interval begins."""
     high: float
+    """Where it ends."""
     level: float
+    """How often such intervals hold what is estimated: 0.95, or 0.90 for an equivalence."""
 
     @property
     def half(self) -> float:
+        """Half of its width: what stands after a ±."""
         return (self.high - self.low) / 2
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One comparison, decided: both sides, the test, and what came of it."""
+    """One comparison, decided: both sides, the test, and what came of it.
+
+    Examples:
+        >>> found = Context(find_project()).evaluate("coin.heads(bias=0.8) > coin.heads(bias=0.5)")
+        >>> (comparison,) = found.comparisons
+        >>> comparison.test, comparison.p_value < 1e-6
+        ("Welch's t-test, one-sided", True)
+        >>> round(comparison.difference.estimate, 3)
+        0.3
+    """
 
     left: Measure
+    """One side."""
     sign: str
+    """What is said of it: `<`, or words."""
     right: Measure | None
     """The other side; nothing where a series is compared with itself."""
     holds: bool
+    """What was decided."""
     test: str
+    """By which test."""
     p_value: float | None = None
+    """How often chance alone would do as much; nothing where there are no seeds."""
     difference: Interval | None = None
     """Left minus right, with its interval."""
     effect: float | None = None

@@ -44,10 +44,13 @@ class Evaluation:
     """What an expression came to."""
 
     result: Measure
+    """The value; that of a claim is true or false."""
     comparisons: tuple[Comparison, ...]
+    """All that was compared on the way, with the evidence."""
 
     @property
     def holds(self) -> bool:
+        """Whether it is a claim, and true."""
         return self.result.values is True
 
 

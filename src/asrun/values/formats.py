@@ -49,14 +49,19 @@ def format_measure(measure: Measure, spec: str = "") -> str:
 
     Arguments:
         measure: A single number, one number a seed, or a word.
-        spec: A Python format specification, as in `.2f` or `.1%`, or one of FORMATS, or both: `mean .2f`. By default a
-            spread decides the digits (two of its own when it starts with 1, one otherwise), integers are whole, and
-            other numbers have three digits. Last may stand what is shown where a number is not finite:
-            `.2f or "did not converge"`.
+        spec: A Python format specification, as in `.2f` or `.1%`, or `mean`, `spread`, `range` or `words`, or both:
+            `mean .2f`. By default a spread decides the digits (two of its own when it starts with 1, one otherwise),
+            integers are whole, and other numbers have three digits. Last may stand what is shown where a number is not
+            finite: `.2f or "did not converge"`.
 
     Raises:
         AsrunError: when the value is a table, the specification does not fit it, or a number is not finite and no words
             are given for that.
+
+    Examples:
+        >>> heads = Context(find_project()).evaluate("coin.heads(bias=0.2)").result
+        >>> format_measure(heads), format_measure(heads, "mean .1%")
+        ('0.200 ± 0.008', '20.0%')
     """
     spec, words = without_words(spec.strip())
     style, _, rest = spec.partition(" ")

@@ -28,12 +28,21 @@ class Measure:
     A snippet names the axes of its arrays in its result, under "axes"; an array called like an axis gives its labels:
 
         {"drop": [0.0, 0.5], "error": [[1.7, 1.6, 1.8], [1.3, 1.2, 1.4]], "axes": {"error": ["drop", "seed"]}}
+
+    Examples:
+        >>> heads = Context(find_project()).evaluate("coin.heads").result
+        >>> heads.axes, heads.values.shape
+        (('bias', 'seed'), (3, 5))
+        >>> heads.select({"bias": 0.5}).number()
+        0.5
     """
 
     values: Any
     """A NumPy array of numbers, or a string or bool."""
     axes: tuple[str, ...] = ()
+    """What each dimension is; `seed` is the one over which a value has a spread."""
     labels: dict[str, np.ndarray] = field(default_factory=dict)
+    """What lies along an axis, for those whose snippet says so."""
     sources: frozenset[Any] = frozenset()
     """What it comes from: RunNames of records, keys of published numbers."""
     text: str = ""
@@ -52,6 +61,7 @@ class Measure:
 
     @property
     def is_number(self) -> bool:
+        """Is it a single number?"""
         return isinstance(self.values, np.ndarray) and self.values.ndim == 0 and self.values.dtype.kind in "iufO"
 
     @property
@@ -120,7 +130,14 @@ class Measure:
         )
 
     def select(self, wanted: dict[str, Any]) -> Measure:
-        """Choose by label along axes: `error(drop=0.5)`."""
+        """Choose by label along axes: `error(drop=0.5)`.
+
+        Arguments:
+            wanted: A label for each axis that is to go; a list of them leaves the axis there.
+
+        Raises:
+            AsrunError: when there is no such axis or label.
+        """
         chosen = self
         for axis, label in wanted.items():
             if axis not in chosen.axes:

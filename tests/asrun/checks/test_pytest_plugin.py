@@ -8,6 +8,8 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pytest
+
 from asrun.testing import make_provenance
 
 PAGE = """\
@@ -196,3 +198,15 @@ def test_runs_are_repeated_where_that_is_asked_for(tiny_project):
     assert code == 1
     assert "snippets/coin.py::repeats at scale quick FAILED" in told
     assert "snippets/coin.py: coin (quick, cpu) does not repeat: two runs, just now, differ in heads" in told
+
+
+@pytest.mark.thorough
+def test_tests_that_go_on_at_the_same_time_share_the_cores(tiny_project, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    counted = '"""How many threads?"""\nimport os\n\nSCALES = {"quick": {}}\n\n\ndef run():\n'
+    counted += '    return {"told": "OMP_NUM_THREADS" in os.environ}\n'
+    made = tiny_project({"snippets/threads.py": counted, "docs/index.md": "# Threads\n"})
+    assert made.run("run", "threads").code == 0
+    # What decides here is what is recorded, which no snippet should do.
+    assert "told, False → True" in check(made, "snippets", "-n", "2")[1]
+    assert check(made, "snippets")[0] == 0

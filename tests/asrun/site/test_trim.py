@@ -89,7 +89,7 @@ def test_records_of_a_scale_that_is_gone_go_and_those_of_other_scales_stay(proje
 def test_a_record_that_is_stale_or_failed_is_not_unused(project):
     project.edit("snippets/other.py", "2 * twice", "3 * twice")
     project.edit(f"{RECORDS}/answer/full-cpu.json", '"n": 2', '"n": 3')
-    states = {condition.state for condition in conditions.conditions(project.project, project.store).values()}
+    states = {condition.state for condition in conditions.judge_records(project.project, project.store).values()}
     assert {State.STALE, State.FAILED} <= states
     assert trimmed(project) == set()
 

@@ -115,6 +115,7 @@ def assert_record_is_whole(project: TinyProject, old: int, new: int) -> None:
     assert list(got.figures) in (["figure"], []) and (got.figures or got.values["seeds"] == new)
 
 
+@pytest.mark.thorough
 @posix
 @linux
 def test_a_run_that_is_killed_leaves_the_old_record_or_the_new_one(tmp_path, monkeypatch):
@@ -136,6 +137,7 @@ def test_a_run_that_is_killed_leaves_the_old_record_or_the_new_one(tmp_path, mon
     assert killed >= max(1, KILLS // 2) // 2, "half of the commands were killed before they ended"
 
 
+@pytest.mark.thorough
 @posix
 @linux
 def test_a_build_that_is_killed_leaves_the_old_site_or_the_new_one(tmp_path, monkeypatch):
@@ -252,6 +254,7 @@ def test_a_run_on_a_full_disk_says_so_and_leaves_the_old_record(tmp_path, larges
     assert project.run("run", "answer", "--rerun").code == 0
 
 
+@pytest.mark.thorough
 @posix
 def test_a_build_on_a_full_disk_says_so_and_leaves_the_last_good_site(tmp_path):
     project = coin(tmp_path / "project", pages=1)
@@ -321,6 +324,7 @@ def test_a_record_that_was_cut_short_is_named(recorded, kind, tenths):
     assert "Traceback" not in result.text
 
 
+@pytest.mark.thorough
 def test_a_flipped_bit_anywhere_is_named(recorded):
     """Or it is in white space, and the record is what it was."""
     path = recorded.folder / "snippets" / "records" / "answer" / "quick-cpu.json"
@@ -347,6 +351,7 @@ def test_a_flipped_bit_anywhere_is_named(recorded):
 # Two at once
 
 
+@pytest.mark.thorough
 def test_two_writers_at_once_leave_one_whole_record(tmp_path):
     slow = COIN.replace('    print("tossed")', "    import os\n    pid = os.getpid()").replace("12345", "pid")
     project = TinyProject({"snippets/coin.py": slow}, tmp_path)
@@ -471,6 +476,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("state", ["missing", "stale", "fresh"])
 def test_without_runs_nothing_is_ever_executed(mined, tmp_path, state):
     project, marker = mined

@@ -5,13 +5,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: site test serve bench check mutate clean
+.PHONY: site test thorough serve bench check mutate clean
 
 site: .venv/site.stamp
 	$(BIN)/asrun build
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+thorough: .venv/dev.stamp
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "thorough or asrun_slow"
 
 serve: .venv/site.stamp
 	$(BIN)/asrun serve --open

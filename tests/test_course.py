@@ -75,6 +75,7 @@ def test_no_number_of_the_course_lacks_a_source(context):
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.thorough
 def test_claims_would_notice_if_the_numbers_were_different(context):
     claims = find_claims(context).claims
     survivors = [verdict.claim for verdict in judge(claims, context) if not verdict.killed]

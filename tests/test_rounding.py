@@ -23,6 +23,8 @@ from asrun.project import read_project
 from asrun.records import codec
 from asrun.running import snippets
 
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("rounding")]
+
 ROOT = Path(__file__).parents[1]
 
 SETTINGS = {

@@ -28,8 +28,6 @@ Examples:
     True
 """
 
-from __future__ import annotations
-
 __version__ = "0.1.0"
 
 __all__ = [

@@ -13,7 +13,7 @@ from asrun.testing import TinyProject
 from machine import alive, eventually
 from other_systems import pretending
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.thorough
 
 SYSTEMS = ("win32", "darwin")
 

@@ -1,4 +1,4 @@
-"""The harness, as a stranger uses it: installed with asrun, in a pytest session of theirs."""
+"""Tiny projects, as a stranger uses them: installed with asrun, in a pytest session of their own."""
 
 from __future__ import annotations
 

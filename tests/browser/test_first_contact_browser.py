@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, Page, Request
 
 from test_first_contact import EXAMPLES, begun, empty_folder, follow
 
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("first_contact")]
+
 HERE = ("file:", "data:", "blob:", "about:", "http://127.0.0.1:")
 THEMES = {
     "example": "",

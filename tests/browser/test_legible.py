@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser
 
 from asrun.decks.alone import render_lone
 from asrun.decks.legible import check_lone
+
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("legible")]
 
 GOOD = "# A title\n\n---\n\n## Words\n\n- one\n- two\n\n$x^{2^2}$\n\n---\n\n```python [1|2]\na = 1\nb = 2\n```\n"
 

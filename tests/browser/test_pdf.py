@@ -18,6 +18,8 @@ from pypdf import PdfReader
 from asrun.decks.alone import render_lone, write_lone
 from asrun.decks.pdf import Printed, is_own, print_lone, print_page
 
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("pdf")]
+
 DECK = """\
 ---
 title: 'Ein "Titel" & mehr'

@@ -14,6 +14,8 @@ from asrun.pages.context import Context
 from asrun.site import build as building
 from asrun.testing import COIN, TinyProject, make_figure
 
+pytestmark = pytest.mark.xdist_group("quiz")
+
 DESKTOP = {"width": 1280, "height": 900}
 TELEPHONE = {"width": 390, "height": 844}
 LONG = "a choice that takes more than one line on a telephone, where there is $\\frac{1}{2}$ as much room"

@@ -16,6 +16,8 @@ from asrun.pages.context import Context
 from asrun.project import find_project
 from asrun.site.build import build
 
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("site")]
+
 ROOT = Path(__file__).parents[2]
 DESKTOP = {"width": 1280, "height": 900}
 TELEPHONE = {"width": 390, "height": 844}

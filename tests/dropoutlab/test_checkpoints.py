@@ -197,7 +197,7 @@ def told(updates):
 LONG = dict(updates=3000, measure_at=(20, 1000, 3000))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_after_kill_9_the_same_call_ends_at_the_same_bits(path):
     code = """
 import sys, torch

@@ -311,7 +311,7 @@ def test_the_whole_of_cifar10():
     assert_is_all_of_cifar10(cifar10())
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_whole_of_the_jpeg_copy_in_its_order():
     folder = local(JPEG, TRAIN_LABELS, TEST_LABELS)
     images = cifar10_jpeg()

@@ -415,7 +415,7 @@ def compiler():
     assert passes.compiled() is not None
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_compiling_changes_no_bit_of_the_result(dtype):

@@ -55,7 +55,7 @@ print((peak[0] - base) / need.bytes)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="resident memory means something else elsewhere")
 @pytest.mark.parametrize("arguments", [["adam"], ["sgd", "stopping"]], ids=" ".join)
 def test_a_training_takes_about_what_was_predicted(arguments):

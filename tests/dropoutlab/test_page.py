@@ -12,7 +12,7 @@ from dropoutlab.evaluation import evaluate
 PAGE = Path(__file__).parents[2] / "docs" / "about" / "laboratory.md"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_example_works_as_it_is_printed():
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     # A bar on standard error is all that a reader sees more.

@@ -148,7 +148,7 @@ def no_room(run: RunName, error: OSError) -> AsrunError:
     return AsrunError(
         f"{run} cannot be run: {error.strerror or error}",
         remedy="make room for temporary files, or name another folder for them: "
-        + ("TEMP" if sys.platform == "win32" else "TMPDIR"),
+        + ("$env:TEMP='D:\\folder'; asrun …" if sys.platform == "win32" else "TMPDIR=/another/folder asrun …"),
     )
 
 

@@ -215,7 +215,7 @@ class TinyProject:
             name: The snippet's.
             values: What its `run` is to have returned.
             scale: One of its scales.
-            **fields: Any other field of a Record; `figures` is a sequence of them.
+            **fields: Any other field of a Record; `figures` is a sequence of figures.
 
         Returns:
             The record.

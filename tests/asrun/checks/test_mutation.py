@@ -489,6 +489,7 @@ def shared(tmp_path_factory):
     return made
 
 
+@pytest.mark.thorough
 @given(st.lists(st.sampled_from([*EXPRESSIONS[:9], "lab.epochs == 15"]), min_size=1, max_size=4), st.integers(0, 9))
 def test_nothing_on_disk_changes_and_claims_hold_as_they_are(shared, expressions, seed):
     held = [each for each in expressions if outcome(each, Context(shared.project))]

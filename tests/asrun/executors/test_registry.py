@@ -80,6 +80,7 @@ def install(tmp_path, monkeypatch):
     return make
 
 
+@pytest.mark.thorough
 def test_a_package_brings_a_place_of_its_own(tiny_project, install, tmp_path):
     install("shed", SHED)
     (tmp_path / "garden").mkdir()

@@ -386,6 +386,7 @@ print(kills)
 """
 
 
+@pytest.mark.thorough
 @posix
 @pytest.mark.parametrize("how", ["exchange", "foreign", "mount"])
 def test_a_kill_at_any_moment_loses_nothing_and_is_mended(tmp_path, how):

@@ -16,12 +16,15 @@ from clusters import PMAP, here, same, send
 pytest.importorskip("ray", reason="Ray is not installed: pip install asrun[cluster]")
 
 # Ray's own starter of nodes leaves its log files open.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
+    # One cluster for all of them.
+    pytest.mark.xdist_group("ray"),
+]
 
 NEEDS_GPU = '\n\nNEEDS = {"gpu": "required"}\n'
 
 
-@pytest.mark.slow
 def test_records_made_there_are_those_made_here(tiny_project, there):
     project = tiny_project({"snippets/coin.py": COIN, "snippets/answer.py": ANSWER})
     told = []
@@ -42,7 +45,6 @@ def test_records_made_there_are_those_made_here(tiny_project, there):
 # A run that splits its own work
 
 
-@pytest.mark.slow
 def test_items_are_computed_there_as_here_and_in_order(tiny_project, there, tmp_path):
     splits = tiny_project({"snippets/many.py": PMAP % str(tmp_path), "data/words.txt": "word "})
     (made,) = send(there, splits, "many")

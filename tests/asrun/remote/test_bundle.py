@@ -789,6 +789,7 @@ def mutations(draw: Any) -> Callable[[Any], None]:
     return mutate
 
 
+@pytest.mark.thorough
 @settings(max_examples=300)
 @given(mutate=mutations(), allow_stale=st.booleans())
 def test_an_edited_record_is_adopted_as_it_is_or_refused(mutate, allow_stale):
@@ -817,6 +818,7 @@ def test_an_edited_record_is_adopted_as_it_is_or_refused(mutate, allow_stale):
         )
 
 
+@pytest.mark.thorough
 @settings(max_examples=300)
 @given(mutate=mutations())
 def test_an_edited_record_in_the_records_folder_is_read_or_told(mutate):

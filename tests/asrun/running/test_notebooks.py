@@ -713,6 +713,7 @@ def test_what_a_reader_downloads_runs_and_says_the_same(lab):
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", sorted((ROOT / "docs" / "labs").glob("*.ipynb")), ids=lambda path: path.name)
 def test_the_labs_of_the_course_run_as_downloaded(path):
     pytest.importorskip("torch")

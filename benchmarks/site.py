@@ -31,7 +31,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asrun.freshness import conditions, key, syntax
+from asrun.freshness import conditions, key, module_code, syntax
 from asrun.freshness.executed import Entry
 from asrun.freshness.key import possible_code, sources, with_style
 from asrun.freshness.snippet import list_snippets
@@ -141,7 +141,7 @@ def recorded(folder: Path, count: int, settings: str) -> Project:
         source = SNIPPET.format(n=n, net=("Wide", "Deep")[n % 2])
         (folder / "snippets" / f"share_{n:03}.py").write_text(source)
     project = find_project(folder)
-    store = Store(project)
+    store, read = Store(project), sources(project)
     for n, snippet in enumerate(list_snippets(project)):
         (folder / "docs" / "data").mkdir(exist_ok=True)
         (folder / "docs" / "data" / f"{n % 10}.csv").write_text(f"{n % 10}\n")
@@ -152,7 +152,6 @@ def recorded(folder: Path, count: int, settings: str) -> Project:
             "drop": np.linspace(0.1, 0.9, 9),
             "axes": {"share": ["seed", "drop"]},
         }
-        read = sources(project)
         code, ran = possible_code(Entry(snippet.path, "run"), read)
         store.put(
             Record(
@@ -296,6 +295,7 @@ def told(times: list[float]) -> dict:
 def conditions_anew(project: Project) -> float:
     """Return the seconds that it takes to compare every record, with nothing read before."""
     syntax.parse.cache_clear()
+    module_code.read_code.cache_clear()
     key._file_digest.cache_clear()
     start = time.perf_counter()
     found = conditions.judge_records(project, Store(project), drawn=True)

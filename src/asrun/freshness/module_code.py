@@ -8,6 +8,7 @@ uses as objects rather than calls, and whether it looks anything up by a name th
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import re
 from collections import Counter
@@ -101,8 +102,9 @@ class ModuleCode:
         return None
 
 
+@functools.lru_cache(maxsize=512)
 def read_code(source: bytes, shown: str, dotted: str, is_package: bool) -> ModuleCode:
-    """Read a module's source.
+    """Read a module's source, once for all who ask: nobody changes what they get.
 
     Arguments:
         source: What is in its file.
@@ -145,7 +147,7 @@ class _Reader:
             elif not is_text(statement):
                 parts.append(dump(statement, bodies=False, own=False))
                 top.add(self.mentions(statement))
-            for each in ast.walk(statement):
+            for each in _statements(statement):
                 if isinstance(each, (ast.Import, ast.ImportFrom)):
                     imported |= {alias.asname or alias.name: alias.name.rpartition(".")[2] for alias in each.names}
             self.functions(statement, TOP_LEVEL, "")
@@ -160,7 +162,8 @@ class _Reader:
             self.docs += _docstring(node)
             prefix = f"{prefix}{node.name}."
         for child in ast.iter_child_nodes(node):
-            self.functions(child, around, prefix)
+            if not isinstance(child, ast.expr):
+                self.functions(child, around, prefix)
 
     def function(self, node: Function, around: str, prefix: str) -> None:
         self.docs += _docstring(node)
@@ -285,6 +288,14 @@ _KNOWN = frozenset(
 """Decorators that do nothing with a function but see that it is called."""
 
 _WORD = re.compile(r"[^\W\d]\w*")
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Walk through code without looking into expressions, in which there are no statements."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.expr):
+            yield from _statements(child)
 
 
 def _walk(node: ast.AST) -> Iterator[ast.AST]:

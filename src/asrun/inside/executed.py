@@ -214,7 +214,8 @@ class _Marked:
 
     def _mark(self, function: _Function) -> None:
         # An attribute, and not an item of a list: who compiles functions, as PyTorch does, keeps track of it by itself.
-        mark = ast.parse(f"{CALLED}._{len(self._functions)} = True").body[0]
+        marks = ast.Attribute(ast.Name(CALLED, ast.Load()), f"_{len(self._functions)}", ast.Store())
+        mark = ast.Assign([marks], ast.Constant(True))
         # After the docstring, which has to stay the first statement.
         at = 1 if ast.get_docstring(function, clean=False) is not None else 0
         for node in ast.walk(mark):
@@ -258,9 +259,7 @@ def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, _Function]]:
             yield from _functions(child, f"{prefix}{child.name}.<locals>.")
         elif isinstance(child, ast.ClassDef):
             yield from _functions(child, f"{prefix}{child.name}.")
-        elif isinstance(child, ast.Lambda):
-            yield from _functions(child, f"{prefix}<lambda>.<locals>.")
-        else:
+        elif not isinstance(child, ast.expr):
             yield from _functions(child, prefix)
 
 
@@ -273,6 +272,15 @@ def _is_harmless(decorator: ast.expr) -> bool:
 
 def _used_as_objects(tree: ast.Module) -> set[str]:
     """Return the names that are mentioned in another way than to be called."""
-    called = {id(each.func) for each in ast.walk(tree) if isinstance(each, ast.Call)}
-    named = (each for each in ast.walk(tree) if isinstance(each, (ast.Name, ast.Attribute)) and id(each) not in called)
-    return {each.id if isinstance(each, ast.Name) else each.attr for each in named if isinstance(each.ctx, ast.Load)}
+    called: set[int] = set()
+    used: set[str] = set()
+    # Whoever is called comes after the call.
+    for each in ast.walk(tree):
+        if isinstance(each, ast.Call):
+            called.add(id(each.func))
+        elif isinstance(each, ast.Name):
+            if isinstance(each.ctx, ast.Load) and id(each) not in called:
+                used.add(each.id)
+        elif isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Load) and id(each) not in called:
+            used.add(each.attr)
+    return used

@@ -62,6 +62,7 @@ class Executed:
         self.is_own = functools.cache(lambda file: file.endswith(".py") and is_own(file, folders))
         self.files: dict[str, Loaded] = {}
         self._elsewhere = False
+        self._telling = [module for module in _PARALLEL if module not in sys.modules]
         self._modules = {path.stem for folder in map(Path, folders) if folder.is_dir() for path in folder.iterdir()}
         self._watch = _Monitored(self) if hasattr(sys, "monitoring") else _Marked(self)
         sys.addaudithook(self._hook)
@@ -80,7 +81,7 @@ class Executed:
     @property
     def elsewhere(self) -> bool:
         """Whether code of the project's may have been executed in other processes, where nobody watched."""
-        return self._elsewhere or any(module in sys.modules for module in _PARALLEL)
+        return self._elsewhere or any(module in sys.modules for module in self._telling)
 
     def load(self, file: str, text: bytes | None = None) -> Loaded:
         """Note that a file is loaded."""

@@ -9,6 +9,8 @@ from benchmarks import observing, peers, site, trainer
 
 from machine import has_compiler
 
+pytestmark = pytest.mark.thorough
+
 TINY = trainer.Work("tiny", 3, (6, 5, 5, 4), 24, 1, 8)
 
 
@@ -61,7 +63,6 @@ def test_a_generated_site_is_compared_with_the_same_pages_of_mkdocs_alone(tmp_pa
         assert re.sub(r">\s+<", "><", one).split() == re.sub(r">\s+<", "><", other).split()
 
 
-@pytest.mark.thorough
 def test_an_edit_of_a_helper_runs_every_snippet_again_and_leaves_no_page_stale(tmp_path, monkeypatch):
     nobody = peers.Peer(peers.write_asrun, (), "", ("./there-is-no-such-folder",))
     monkeypatch.setitem(peers.PEERS, "nobody", nobody)

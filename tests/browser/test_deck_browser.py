@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, Request, expect
 from asrun.decks.render import render_deck, write_deck
 from asrun.text.deck_source import parse_deck
 
-pytestmark = pytest.mark.xdist_group("deck")
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("deck")]
 
 FIGURE = (
     '<figure class="asrun-figure"><svg viewBox="0 0 460 300" width="460pt" height="300pt" role="img" '

@@ -14,7 +14,7 @@ from asrun.pages.context import Context
 from asrun.site import build as building
 from asrun.testing import COIN, TinyProject, make_figure
 
-pytestmark = pytest.mark.xdist_group("quiz")
+pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("quiz")]
 
 DESKTOP = {"width": 1280, "height": 900}
 TELEPHONE = {"width": 390, "height": 844}

@@ -63,6 +63,7 @@ def test_one_digit_changed_in_a_record_is_red_at_the_sentence_that_uses_it_and_g
     assert check(made)[0] == 0
 
 
+@pytest.mark.thorough
 def test_a_value_that_no_sentence_uses_may_be_damaged_without_blaming_one(tiny_project):
     made = project(tiny_project)
     made.edit("snippets/records/coin/quick-cpu.json", '"flips": 100', '"flips": 101')
@@ -72,6 +73,7 @@ def test_a_value_that_no_sentence_uses_may_be_damaged_without_blaming_one(tiny_p
     assert "flips in snippets/records/coin/quick-cpu.json was changed by hand" in told
 
 
+@pytest.mark.thorough
 def test_a_claim_that_does_not_hold_shows_both_sides(tiny_project):
     made = project(tiny_project)
     made.edit("docs/index.md", "coin.heads > 1 / 3", "coin.heads > 2 / 3")
@@ -91,6 +93,7 @@ def test_a_stale_record_is_red_with_the_reason(tiny_project):
     assert "asrun run coin" in told
 
 
+@pytest.mark.thorough
 def test_a_project_without_asrun_is_left_alone(tiny_project):
     made = tiny_project(
         {"mkdocs.yml": "site_name: plain", "docs/index.md": "{{ jinja.variable }}", "test_it.py": "def test(): pass"}
@@ -100,11 +103,13 @@ def test_a_project_without_asrun_is_left_alone(tiny_project):
     assert "1 passed" in told
 
 
+@pytest.mark.thorough
 def test_a_record_says_nothing_of_the_folder_it_was_made_in(tiny_project):
     made = project(tiny_project)
     assert str(made.folder) not in json.dumps(made.record_json("coin"))
 
 
+@pytest.mark.thorough
 def test_a_link_that_leads_nowhere_is_red_at_its_line(tiny_project):
     made = project(tiny_project)
     made.write("docs/next.md", "# Next\n\n## The end\n\n[a](index.md) [b](idnex.md)\n\n[c](#the-end) [d](#the-edn)\n")
@@ -117,6 +122,7 @@ def test_a_link_that_leads_nowhere_is_red_at_its_line(tiny_project):
     assert told.count(" PASSED") == 7
 
 
+@pytest.mark.thorough
 def test_examples_that_say_they_run_are_run_as_one_program(tiny_project):
     made = project(tiny_project)
     made.write(
@@ -131,6 +137,7 @@ def test_examples_that_say_they_run_are_run_as_one_program(tiny_project):
     assert check(made)[0] == 0
 
 
+@pytest.mark.thorough
 def test_a_snippet_that_no_longer_runs_is_red(tiny_project):
     made = project(tiny_project)
     made.edit("snippets/coin.py", "0.5 + seed", "1 / 0 + seed")
@@ -140,6 +147,7 @@ def test_a_snippet_that_no_longer_runs_is_red(tiny_project):
     assert "ZeroDivisionError" in told
 
 
+@pytest.mark.thorough
 def test_a_snippet_that_returns_something_else_than_its_record_is_red(tiny_project):
     made = project(tiny_project)
     made.edit("snippets/coin.py", '"flips": 100', '"tosses": 100')
@@ -148,6 +156,7 @@ def test_a_snippet_that_returns_something_else_than_its_record_is_red(tiny_proje
     assert "returns other values than its record: flips, tosses" in told
 
 
+@pytest.mark.thorough
 def test_update_makes_what_is_not_up_to_date(tiny_project):
     made = project(tiny_project)
     made.edit("snippets/coin.py", "0.5 + seed", "0.4 + seed")
@@ -157,6 +166,7 @@ def test_update_makes_what_is_not_up_to_date(tiny_project):
     assert "0.4," in made.read("snippets/records/coin/quick-cpu.json")
 
 
+@pytest.mark.thorough
 def test_a_long_run_is_left_out_unless_it_is_asked_for(tiny_project):
     made = project(tiny_project)
     values = {"heads": [0.5, 0.51, 0.52, 0.53, 0.54], "flips": 100, "axes": {"heads": ["seed"]}}
@@ -166,6 +176,7 @@ def test_a_long_run_is_left_out_unless_it_is_asked_for(tiny_project):
     assert "1 passed" in check(made, "snippets", "-m", "asrun_slow")[1]
 
 
+@pytest.mark.thorough
 def test_a_run_that_says_something_else_on_a_page_is_red_at_the_line_of_the_page(tiny_project):
     made = project(tiny_project)
     # The record stays as it is, and fresh: what the run reads decides no freshness.
@@ -178,6 +189,7 @@ def test_a_run_that_says_something_else_on_a_page_is_red_at_the_line_of_the_page
     assert "docs/index.md:3:9: value coin.heads reads 0.32 ± 0.02 in place of 0.52 ± 0.02" in told
 
 
+@pytest.mark.thorough
 def test_what_nobody_cites_is_told_and_no_failure(tiny_project):
     made = project(tiny_project)
     made.edit("snippets/coin.py", '"flips": 100', '"flips": 100, "luck": 0.25')
@@ -189,6 +201,7 @@ def test_what_nobody_cites_is_told_and_no_failure(tiny_project):
     assert "luck: luck, 0.5 → 0.25" in told
 
 
+@pytest.mark.thorough
 def test_runs_are_repeated_where_that_is_asked_for(tiny_project):
     made = tiny_project({"snippets/coin.py": COIN.replace("0.5 + seed / 100", "__import__('random').random()")})
     # Without a record there is nothing to reproduce, and how long a run takes is not known.

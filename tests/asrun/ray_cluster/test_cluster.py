@@ -17,6 +17,7 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install asrun[clust
 
 # Ray's own starter of nodes leaves its log files open.
 pytestmark = [
+    pytest.mark.thorough,
     pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
     # One cluster for all of them.
     pytest.mark.xdist_group("ray"),

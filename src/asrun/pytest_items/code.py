@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -81,7 +80,7 @@ class SnippetItem(AsrunItem):
                 recording.make_record(context.project, context.store, self.snippet, run.scale, run.device, _silence)
             return
         made = snippets.run_snippet(
-            context.project, self.snippet, run.scale, run.device, lambda text: None, at_once=_at_once()
+            context.project, self.snippet, run.scale, run.device, lambda text: None, at_once=_at_once(self.config)
         )
         if self.snippet.plots:
             made = snippets.redraw(context.project, self.snippet, made, lambda text: None)
@@ -106,9 +105,9 @@ class SnippetItem(AsrunItem):
         return conditions.record_condition(context.project, self.snippet, known).state is State.FRESH
 
 
-def _at_once() -> int:
+def _at_once(config: pytest.Config) -> int:
     """Return how many tests go on at the same time: pytest-xdist's workers each run snippets, and share the cores."""
-    return int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return int(getattr(config, "workerinput", {}).get("workercount", 1))
 
 
 class RepeatItem(SnippetItem):

@@ -20,7 +20,8 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from asrun.freshness.module_code import TOP_LEVEL, Mentions, ModuleCode, Unit
+from asrun.freshness.mentions import Mentions
+from asrun.freshness.module_code import TOP_LEVEL, ModuleCode, Unit
 from asrun.freshness.sources import Sources
 from asrun.model import Digests
 
@@ -56,9 +57,9 @@ def executed(sources: Sources, ran: Called, entry: Entry) -> dict[str, Digests]:
     Returns:
         Digests by label, by file; a file or a function that is gone has none.
     """
-    found = _Run(sources, ran, entry.path).digests()
     if entry.instead is None:
-        return found
+        return _Run(sources, ran, entry.path).digests()
+    found = _Run(sources, {**ran, entry.path: None}, entry.path).digests()
     found.pop(sources.shown(entry.path), None)
     return entry.instead | found
 
@@ -171,9 +172,9 @@ class _Run:
         for path, loaded in self.modules.items():
             code = loaded.code
             digests = {TOP_LEVEL: code.digest}
-            for binding in code.bindings.values():
-                if binding.name in self.all.names or self.all.computes:
-                    digests[binding.name] = binding.digest
+            digests |= {
+                name: digest for name, digest in code.bindings.items() if name in self.all.names or self.all.computes
+            }
             # The body of a function says more than that there is one.
             digests |= {label: code.units[label].digest for label in loaded.counted}
             if self.all.asks_for_docstrings:

@@ -50,36 +50,30 @@ def code_now(ran: Ran, entry: Entry, read: Sources) -> dict[str, Digests]:
         read: The project's own modules as they are now.
     """
     files = {read.root / file: None if labels is None else frozenset(labels) for file, labels in ran.items()}
-    if entry.instead is not None:
-        files[entry.path] = None
     return executed(read, files, entry)
 
 
-def code_of_run(project: Project, entry: Entry, report: dict[str, Any]) -> tuple[dict[str, Digests], Ran]:
+def code_of_run(entry: Entry, read: Sources, report: dict[str, Any]) -> tuple[dict[str, Digests], Ran]:
     """Return what a run executed: the digests of it, and the functions that it called, by file.
 
     Arguments:
-        project: Whose run.
         entry: Where it began.
+        read: The project's own modules, as the run finds them.
         report: What the run's process told of it: each file as it was when it was loaded.
     """
     texts = {Path(file): told["text"].encode("utf-8", "surrogateescape") for file, told in report["executed"].items()}
-    # A notebook does not find what is beside the snippets.
-    found_in = folders(project) if entry.instead is None else project.sources
-    read = Sources(found_in, project.root, texts)
+    read = read.as_loaded(texts)
     ran: dict[Path, Set[str] | None] = {}
     for path in texts:
         called = report["executed"][str(path)]["called"]
         labels = {read.code(path).label_at(name, line) for name, line in called or ()}
         ran[path] = None if called is None else frozenset(filter(None, labels))
-    if entry.instead is not None:
-        ran[entry.path] = None
     if report["elsewhere"]:
         # Other processes may have executed what nobody here saw.
         ran |= importable(read, [entry.path, *ran])
-    told = {read.shown(path): None if labels is None else sorted(labels) for path, labels in sorted(ran.items())}
     if entry.instead is not None:
-        del told[read.shown(entry.path)]
+        ran.pop(entry.path, None)
+    told = {read.shown(path): None if labels is None else sorted(labels) for path, labels in sorted(ran.items())}
     return executed(read, ran, entry), told
 
 
@@ -95,16 +89,17 @@ def plot_code_now(snippet: Snippet, record: Record, read: Sources) -> dict[str, 
     return with_style(code_now(record.plot_ran, Entry(snippet.path, "plot"), read), read)
 
 
-def key_of_run(project: Project, entry: Entry, report: dict[str, Any], device: str) -> Key:
+def key_of_run(project: Project, entry: Entry, read: Sources, report: dict[str, Any], device: str) -> Key:
     """Return what decided what a run came to: what it executed, and what it was seen to read.
 
     Arguments:
         project: Whose run.
         entry: Where its code begins.
+        read: The project's own modules, as the run finds them.
         report: What the run's process told of it.
         device: The device class of the run.
     """
-    code, ran = code_of_run(project, entry, report)
+    code, ran = code_of_run(entry, read, report)
     return Key(
         code=code,
         ran=ran,
@@ -129,20 +124,10 @@ ABSENT = "absent"
 CHANGED = "changed"
 """The digest of a file that became another one while the run went on: nobody knows which of the two it read."""
 
-
 _LEFT_BEHIND = frozenset(
-    [
-        "__pycache__",
-        ".asrun",
-        ".git",
-        ".venv",
-        ".hypothesis",
-        ".mypy_cache",
-        ".pytest_cache",
-        ".ruff_cache",
-        ".DS_Store",
-    ]
-)
+    ["__pycache__", ".asrun", ".git", ".venv", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache",
+     ".DS_Store"]
+)  # fmt: skip
 """Names that tools leave in folders: nobody means them who lists a folder."""
 
 

@@ -44,6 +44,10 @@ class Sources:
         self.code = functools.cache(self._code)
         self.shown = functools.cache(self._shown)
 
+    def as_loaded(self, texts: Mapping[Path, bytes]) -> Sources:
+        """Return these modules with what was in some of their files when they were loaded."""
+        return Sources(self.folders, self.root, texts)
+
     def once(self, what: Hashable, conclude: Callable[[], T]) -> T:
         """Return what somebody concludes from these modules, and remember it for whoever asks again.
 

@@ -17,7 +17,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def parse(source: bytes | str) -> ast.Module:
     """Parse Python, once for all who ask: nobody changes the tree.
 
-    It is known by what is in it, so that what was edited is another source. Trees of the course take 16 MB.
+    It is known by what is in it, so that what was edited is another source. Trees take room: only so many are kept.
     """
     return ast.parse(source)
 

@@ -87,7 +87,7 @@ def execute(project: Project, path: Path, listener: Callable[[str], None]) -> Pa
         failures.note(project, path, error, tried)
         raise
     with cells.joined(path, name, document) as entry:
-        key = key_of_run(project, entry, report, _DEVICE)
+        key = key_of_run(project, entry, _sources(project), report, _DEVICE)
     document["metadata"] = _METADATA | {
         "asrun": {
             "key": key.parts(),

@@ -183,7 +183,7 @@ def run_snippet(
         values=codec.decode(*answer),
         output=printed,
         figures={},
-        **key_of_run(project, Entry(snippet.path, "run"), report, device).parts(),
+        **key_of_run(project, Entry(snippet.path, "run"), sources(project), report, device).parts(),
         plot_code={},
         plot_files={},
         remarks=tuple(remarks),
@@ -207,7 +207,8 @@ def redraw(project: Project, snippet: Snippet, record: Record, listener: Listene
         allowed = replace(limits(snippet, record.run.scale, project), seconds=project.minutes * 60)
         _, report = start(project, snippet, record.run, out, listener, {"do": "plot"}, allowed)
         drawn = hidden(_answer(out / "figures.json", record.run), secrets())
-    code, ran = code_of_run(project, Entry(snippet.path, "plot"), report)
+    read = sources(project)
+    code, ran = code_of_run(Entry(snippet.path, "plot"), read, report)
     where = Where(project.relative(snippet.path))
     if not drawn:
         raise AsrunError("plot drew nothing", where=where, remedy="return a Matplotlib figure, or a dict of them")
@@ -222,7 +223,7 @@ def redraw(project: Project, snippet: Snippet, record: Record, listener: Listene
         record,
         figures={name: Figure(name, entry["svg"], entry["alt"]) for name, entry in drawn.items()},
         remarks=replaced(record.remarks, {name: entry["points_as_image"] for name, entry in drawn.items()}),
-        plot_code=with_style(code, sources(project)),
+        plot_code=with_style(code, read),
         plot_ran=ran,
         plot_files=data_digests(project, report),
         # Which arrays are large is decided anew, too.

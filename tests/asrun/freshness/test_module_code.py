@@ -20,11 +20,7 @@ def read(source: str, dotted: str = "m", *, package: bool = False) -> ModuleCode
 def digests(source: str) -> tuple[str, dict[str, str], dict[str, str]]:
     """Return all digests of a module: of its top level, its bindings and its functions."""
     code = read(source)
-    return (
-        code.digest,
-        {each.name: each.digest for each in code.bindings.values()},
-        {each.label: each.digest for each in code.units.values()},
-    )
+    return code.digest, code.bindings, {each.label: each.digest for each in code.units.values()}
 
 
 NESTED = """

@@ -1,4 +1,4 @@
-"""What the tests of Ray clusters share: nodes on this machine, and runs that are sent to them."""
+"""What the tests of runs elsewhere share: snippets that are sent, and nodes of a Ray cluster on this machine."""
 
 from __future__ import annotations
 
@@ -15,9 +15,24 @@ from asrun.model import RunName
 from asrun.running.snippets import redraw, run_snippet
 from machine import eventually
 
-__all__ = ["PMAP", "SLOW", "SMALL", "head_node", "here", "same", "send"]
+__all__ = ["BAD", "PMAP", "SLOW", "SMALL", "head_node", "here", "same", "send"]
 
 SMALL = {"object_store_memory": 80 * 2**20}
+
+# Goes wrong below where it begins.
+BAD = '''\
+"""What goes wrong?"""
+SCALES = {"quick": dict()}
+
+
+def deeper():
+    return {}["x"]
+
+
+def run():
+    print("so far so good")
+    return deeper()
+'''
 
 # Waits for a file to appear, so that a test can do something to it meanwhile.
 SLOW = '''\

@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ import asrun
 from asrun.freshness.executed import Entry, executed
 from asrun.freshness.sources import Sources
 from asrun.freshness.syntax import dump, evaluate, is_generator, tree_digest
+from machine import python_of
 
 EXPRESSIONS = st.recursive(
     st.sampled_from(["x", "1", "2.5", "'s'", "f'{x!r:>3}'", "None", "b'a'", "...", "a.b", "[]", "{}"]),
@@ -150,7 +149,7 @@ async def run(*, n=A):
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_digests_are_the_same_on_every_python(tmp_path, version):
-    python = _python(version)
+    python = python_of(version)
     (tmp_path / "m.py").write_text(SAMPLE, "utf-8")
     program = (
         "import json, sys; from pathlib import Path\n"
@@ -173,15 +172,3 @@ def test_digests_are_the_same_on_every_python(tmp_path, version):
     assert set(here["m.py"]) == {
         "(docstrings)", "(module level)", "A", "P.method", "SCALES", "run", "run.<locals>.inner",
     }  # fmt: skip
-
-
-def _python(version: str) -> str:
-    if version == f"{sys.version_info[0]}.{sys.version_info[1]}":
-        return sys.executable
-    candidates = [Path.home() / ".pyenv" / "versions"]
-    installed = [str(path) for folder in candidates for path in sorted(folder.glob(f"{version}.*/bin/python"))]
-    found = installed[-1] if installed else shutil.which(f"python{version}")
-    works = found and subprocess.run([found, "-c", "0"], capture_output=True, timeout=60).returncode == 0
-    if not works:
-        pytest.skip(f"there is no Python {version} here")
-    return found

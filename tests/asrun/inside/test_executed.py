@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -11,6 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+import asrun
+from machine import python_of
+
+ASRUN = str(Path(asrun.__file__).parents[1])
 
 PROCESS = """
 import json, sys
@@ -44,7 +50,7 @@ class Place:
     """A project's modules, and a process that executes `run` of `snippets/s.py`."""
 
     def __init__(self, folder: Path, snippet: str, files: dict[str, str]):
-        self.folder = folder
+        self.folder, self.python = folder, sys.executable
         for name, text in {"snippets/s.py": snippet, **files}.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,8 +58,8 @@ class Place:
 
     def process(self, kind: str) -> dict[str, Any]:
         done = subprocess.run(
-            [sys.executable, "-c", PROCESS, kind, str(self.folder)],
-            capture_output=True, text=True, check=False, cwd=self.folder,
+            [self.python, "-c", PROCESS, kind, str(self.folder)],
+            capture_output=True, text=True, check=False, cwd=self.folder, env=os.environ | {"PYTHONPATH": ASRUN},
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout.splitlines()[-1])
@@ -285,7 +291,20 @@ WAYS = {
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_what_is_executed_is_told_however_it_comes_to_be(place, way):
+    check(place(way.snippet, lib=way.lib), way)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_every_python_tells_so(place, way, version):
     made = place(way.snippet, lib=way.lib)
+    made.python = python_of(version)
+    check(made, way)
+
+
+def check(made: Place, way: Way) -> None:
+    """See that what a process executes is told."""
     seen = made.watched()
     assert seen.out == made.unwatched()
     assert not seen.elsewhere

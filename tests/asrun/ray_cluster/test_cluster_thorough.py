@@ -14,7 +14,7 @@ from asrun.model import RunName, State
 from asrun.ray_cluster import executor
 from asrun.ray_cluster.executor import opened
 from asrun.testing import ANSWER, raised
-from clusters import PMAP, SLOW, SMALL, head_node, here, same, send
+from clusters import BAD, PMAP, SLOW, SMALL, head_node, here, same, send
 from machine import alive, eventually
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install asrun[cluster]")
@@ -24,20 +24,6 @@ pytestmark = [
     # Ray's own starter of nodes leaves its log files open.
     pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
 ]
-
-BAD = '''\
-"""What goes wrong?"""
-SCALES = {"quick": dict()}
-
-
-def deeper():
-    return {}["x"]
-
-
-def run():
-    print("so far so good")
-    return deeper()
-'''
 
 # Stands for PyTorch: what matters is which device class a run reports, and when it had it.
 TORCH = """\

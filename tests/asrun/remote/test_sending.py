@@ -13,20 +13,7 @@ from asrun.remote.sending import sent
 from asrun.remote.worker import work
 from asrun.running.snippets import redraw, run_snippet
 from asrun.testing import ANSWER, COIN, raised
-
-BAD = '''\
-"""What goes wrong?"""
-SCALES = {"quick": dict()}
-
-
-def deeper():
-    return {}["x"]
-
-
-def run():
-    print("so far so good")
-    return deeper()
-'''
+from clusters import BAD
 
 
 def silent(text):

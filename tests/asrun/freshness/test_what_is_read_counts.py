@@ -11,7 +11,18 @@ import pytest
 
 from asrun import State, judge_records
 
-START = '"""What is read?"""\n\nimport os\nimport string\nimport subprocess\nfrom pathlib import Path\n\nSCALES = {"quick": {}}\n\n\n'
+START = '''\
+"""What is read?"""
+
+import os
+import string
+import subprocess
+from pathlib import Path
+
+SCALES = {"quick": {}}
+
+
+'''
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Sets elements beside each other that would stand deeper in one another than browsers let them.
 
-A parser of HTML looks through all that is open at each tag: many thousands of elements in one another take it longer than
-anybody waits, and the stack of the process, too. Browsers stop at a depth, and so does what is read here.
+A parser of HTML looks through all that is open at each tag: thousands of elements in one another take it longer than
+anybody waits, and more the stack of the process. Browsers stop at a depth, and so does what is read here.
 """
 
 from __future__ import annotations

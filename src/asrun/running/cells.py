@@ -13,7 +13,7 @@ from pathlib import Path
 
 from asrun.errors import AsrunError
 from asrun.freshness.executed import Entry
-from asrun.freshness.syntax import tree_digest
+from asrun.freshness.syntax import parse, tree_digest
 from asrun.model import Where
 from asrun.running import ipynb
 from asrun.running.ipynb import Document
@@ -43,11 +43,12 @@ def joined(path: Path, name: str, document: Document) -> Iterator[Entry]:
         name: What messages and records call it.
         document: What is in it.
     """
-    told = {f"code cell {number}": digest for number, digest in enumerate(digests(name, document), start=1)}
+    cells = _pythons(name, document)
+    told = {f"code cell {number}": digest for number, digest in enumerate(map(_digest, cells), start=1)}
     with tempfile.TemporaryDirectory(prefix="asrun-") as folder:
         # No module is called so.
         module = Path(folder).resolve() / f"{path.stem}.joined.py"
-        module.write_text("\n".join(map(_as_main, _pythons(name, document))), "utf-8")
+        module.write_text("\n".join(map(_as_main, cells)), "utf-8")
         yield Entry(module, "", {name: told})
 
 
@@ -57,17 +58,19 @@ def _pythons(name: str, document: Document) -> list[str]:
 
 def _as_main(python: str) -> str:
     """Return a cell in which `if __name__ == "__main__":` does not look like a guard: in a notebook it holds."""
-    tree = ast.parse(python)
-    conditions = [statement for statement in tree.body if isinstance(statement, ast.If)]
-    for condition in conditions:
-        condition.test = ast.Tuple([condition.test], ast.Load())
-    return ast.unparse(tree) if conditions else python
+    if not any(isinstance(statement, ast.If) for statement in parse(python).body):
+        return python
+    tree = ast.parse(python)  # one of its own, for it is changed
+    for statement in tree.body:
+        if isinstance(statement, ast.If):
+            statement.test = ast.Tuple([statement.test], ast.Load())
+    return ast.unparse(tree)
 
 
 def _python(source: str, name: str, number: int) -> str:
     """Return a cell as plain Python: IPython's magics become calls."""
     try:
-        ast.parse(source)
+        parse(source)
         return source
     except SyntaxError:
         from IPython.core.inputtransformer2 import TransformerManager
@@ -75,7 +78,7 @@ def _python(source: str, name: str, number: int) -> str:
         transform = TransformerManager()  # type: ignore[no-untyped-call]
         python = transform.transform_cell(source)
     try:
-        ast.parse(python)
+        parse(python)
     except SyntaxError as error:
         raise AsrunError(
             f"code cell {number} is not valid Python: {error.msg} in {(error.text or '').strip()!r}",
@@ -86,7 +89,7 @@ def _python(source: str, name: str, number: int) -> str:
 
 
 def _digest(python: str) -> str:
-    tree = ast.parse(python)
+    tree = parse(python)
     parts = [tree_digest(tree)]
     # Two things that are nothing in a module and something in a notebook: a cell that ends with a string shows it,
     # and one that ends with a semicolon shows nothing.

@@ -20,11 +20,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any
 
-from asrun.inside.watch import is_own
-from asrun.own import PACKAGE
+from asrun.inside.watch import is_loading, is_own
 
 __all__ = ["Executed", "Loaded"]
 
@@ -110,7 +109,7 @@ class Executed:
                 isinstance(file, str)
                 and self.is_own(file)
                 and os.path.isfile(file)
-                and not _is_loading(sys._getframe().f_back)
+                and not is_loading(sys._getframe().f_back)
             ):
                 self.load(os.path.abspath(file)).watched = False
         elif event in ("os.fork", "os.forkpty", "os.exec", "os.spawn", "os.posix_spawn"):
@@ -239,14 +238,6 @@ class _Marks:
 
     def __call__(self) -> None:
         """Do nothing: of the built-in names, PyTorch's compiler accepts those that can be called."""
-
-
-def _is_loading(frame: FrameType | None) -> bool:
-    """Whether it is Python's import machinery that opens a file, or asrun itself; or Python, to show a line of it."""
-    if frame is None:
-        return True
-    file = frame.f_code.co_filename
-    return "importlib" in file or Path(file).is_relative_to(PACKAGE)
 
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -25,8 +25,8 @@ from asrun.machine import cores
 from asrun.own import PACKAGE
 
 __all__ = [
-    "Watch", "device", "device_class", "end_with_parent", "is_own", "left_behind", "modules", "take_standard_input",
-    "versions", "write",
+    "Watch", "device", "device_class", "end_with_parent", "is_loading", "is_own", "left_behind", "modules",
+    "take_standard_input", "versions", "write",
 ]  # fmt: skip
 
 
@@ -78,7 +78,7 @@ class Watch:
         """Whether a file is opened as code, and not as data: Python loads it, or shows a line of it in a message."""
         if not path.endswith((".py", ".pyc")):
             return False
-        if _importing(frame) or (frame and Path(frame.f_code.co_filename).is_relative_to(PACKAGE)):
+        if _importing(frame) or is_loading(frame):
             return True
         # Who reads code as a text is the nearest that is no part of Python. A package that does looks for what it is to
         # compile, and that counts as code.
@@ -186,6 +186,13 @@ def _importing(frame: FrameType | None) -> bool:
     """Whether it is Python's import machinery that looks: it lists folders, and reads files."""
     # No frame at all is there where Python itself looks, as when it shows what an exception was raised by.
     return frame is not None and ("importlib" in frame.f_code.co_filename or "pkgutil" in frame.f_code.co_filename)
+
+
+def is_loading(frame: FrameType | None) -> bool:
+    """Whether it is Python's import machinery that opens a file, or asrun itself; or Python, to show a line of it."""
+    return frame is None or (
+        "importlib" in frame.f_code.co_filename or Path(frame.f_code.co_filename).is_relative_to(PACKAGE)
+    )
 
 
 def is_own(file: str, folders: Iterable[str]) -> bool:

@@ -1,4 +1,4 @@
-"""What this machine has for whoever runs on it: cores, and GPUs."""
+"""What this machine has for whoever runs on it, cores and GPUs; and how a share of the cores is given to somebody."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 
-__all__ = ["cores", "has_gpu", "visible_gpus"]
+__all__ = ["cores", "has_gpu", "visible_gpus", "with_threads"]
 
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _OWN_GROUPS = Path("/proc/self/cgroup")
@@ -51,6 +51,16 @@ def _quota(group: Path) -> float | None:
     except (OSError, ValueError):
         # Version 2 says "max", version 1 -1; the outermost group has no such file.
         return None
+
+
+def with_threads(count: int) -> dict[str, str]:
+    """Return the environment variables by which numerical libraries are told how many threads to take."""
+    return dict.fromkeys(_THREADS, str(count))
+
+
+_THREADS = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+)  # fmt: skip
 
 
 def visible_gpus() -> list[str]:

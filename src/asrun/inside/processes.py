@@ -21,10 +21,6 @@ else:
 
 __all__ = ["in_processes"]
 
-_THREADS = (
-    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
-)  # fmt: skip
-
 
 def in_processes(function: Callable[[Any], Any], items: Sequence[Any], gpus: float) -> list[Any]:
     """Compute items in several processes, as many as cores and GPUs allow; see `asrun.inside.items.Computer`.
@@ -43,7 +39,7 @@ def _shared_out(function: Callable[[Any], Any], items: Sequence[Any], count: int
     busy: dict[End, int] = {}
     outcomes: dict[int, tuple[str, Any]] = {}
     following = iter(range(len(items)))
-    threads = str(max(1, machine.cores() // count))
+    threads = max(1, machine.cores() // count)
 
     def first_failed() -> int:
         return min((index for index, (kind, _) in outcomes.items() if kind == "error"), default=len(items))
@@ -61,7 +57,7 @@ def _shared_out(function: Callable[[Any], Any], items: Sequence[Any], count: int
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs,), daemon=True)
             gpu = gpus[number % len(gpus)] if gpus else ""
-            with _variables(dict.fromkeys(_THREADS, threads) | {"CUDA_VISIBLE_DEVICES": gpu}):
+            with _variables(machine.with_threads(threads) | {"CUDA_VISIBLE_DEVICES": gpu}):
                 process.start()
             theirs.close()
             processes[ours] = process

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from asrun.errors import AsrunError
 from asrun.freshness.key import folders, given_to_all
 from asrun.inside.leftovers import KILL, MARK, Started, end
+from asrun.machine import with_threads
 from asrun.model import RunName, Snippet, Where
 from asrun.project import Project
 from asrun.records.house_style import STYLE
@@ -57,13 +58,10 @@ class Limits:
     """How many threads numerical libraries use; None leaves it to them, who take a thread for each core."""
 
 
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-
-
 def environment(device: str, style: Path, threads: int | None = None, hash_seed: int = 0) -> dict[str, str]:
     """Return the environment of the child process: the same drawing and hashing everywhere, and GPUs only on cuda."""
     given = os.environ | given_to_all(device, style) | {"PYTHONHASHSEED": str(hash_seed)}
-    return given | dict.fromkeys(_THREADS, str(threads)) if threads else given
+    return given | with_threads(threads) if threads else given
 
 
 def start(
